@@ -1,0 +1,61 @@
+# `make` alone prints the targets. Stamps inside .venv make repeated runs quick.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format bench clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(VENV)/.package ## install winch into .venv and run its demo
+	$(BIN)/winch demo
+
+test: $(VENV)/.dev ## run the tests, with a real redis-server (ARGS='-k name' to choose)
+	@server="$$($(BIN)/python tools/find_redis.py || true)"; \
+	WINCH_REDIS_SERVER="$$server" $(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: $(VENV)/.dev ## lint, formatting, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/unit/test_imports.py
+
+format: $(VENV)/.dev ## repair what lint and formatting can repair
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.bench ## measure winch against RQ on this machine (ARGS for its options)
+	@server="$$($(BIN)/python tools/find_redis.py || true)"; \
+	WINCH_REDIS_SERVER="$$server" $(BIN)/python -m benchmarks.against_rq $(ARGS)
+
+clean: ## remove the environment and everything that was built
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+
+# The environment. A .venv that cannot be finished is removed, so that the next run starts clean.
+
+$(VENV)/.made:
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "winch needs Python 3.11 or newer, and there is no '$(PYTHON)' here. Name one: make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "winch needs Python 3.11 or newer, '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1). Name another: make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "'$(PYTHON)' cannot make environments. Install its venv module (Debian, Ubuntu: apt-get install python3-venv) and try again." >&2; exit 1; }
+	"$(PYTHON)" -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
+	@touch $@
+
+$(VENV)/.package: $(VENV)/.made pyproject.toml
+	$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.package
+	$(PIP) install --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.package
+	$(PIP) install --editable '.[bench]'
+	@touch $@

@@ -1,0 +1,5 @@
+"""The job that the benchmarks run."""
+
+
+def noop() -> None:
+    """Do nothing."""

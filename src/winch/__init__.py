@@ -1,0 +1,104 @@
+"""Background jobs for Python: hand over any function and a worker runs it elsewhere, later, again if it failed.
+
+::
+
+    from winch import Queue
+
+    queue = Queue("emails")
+    job = queue.enqueue(send_welcome, user_id)
+    job.result(timeout=10)
+
+The names are loaded when they are first used, so that `import winch` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from winch.decorators import Task, task
+    from winch.errors import (
+        DuplicateJob,
+        JobCanceled,
+        JobFailed,
+        JobInterrupted,
+        JobStopped,
+        JobTimeout,
+        NoRetry,
+        NoSuchJob,
+        ResultTimeout,
+        RetryLater,
+        StoreUnavailable,
+        WinchError,
+    )
+    from winch.job import Attempt, Job, current_job, get_current_job
+    from winch.options import Callback, Dependency, Retry
+    from winch.queue import Call, Queue, Using, call
+    from winch.running.hooks import around
+    from winch.states import JobStatus
+
+__all__ = [
+    "Attempt",
+    "Call",
+    "Callback",
+    "Dependency",
+    "DuplicateJob",
+    "Job",
+    "JobCanceled",
+    "JobFailed",
+    "JobInterrupted",
+    "JobStatus",
+    "JobStopped",
+    "JobTimeout",
+    "NoRetry",
+    "NoSuchJob",
+    "Queue",
+    "ResultTimeout",
+    "Retry",
+    "RetryLater",
+    "StoreUnavailable",
+    "Task",
+    "Using",
+    "WinchError",
+    "around",
+    "call",
+    "current_job",
+    "get_current_job",
+    "task",
+]
+
+_HOMES = {
+    "winch.decorators": ("Task", "task"),
+    "winch.errors": (
+        "DuplicateJob",
+        "JobCanceled",
+        "JobFailed",
+        "JobInterrupted",
+        "JobStopped",
+        "JobTimeout",
+        "NoRetry",
+        "NoSuchJob",
+        "ResultTimeout",
+        "RetryLater",
+        "StoreUnavailable",
+        "WinchError",
+    ),
+    "winch.job": ("Attempt", "Job", "current_job", "get_current_job"),
+    "winch.options": ("Callback", "Dependency", "Retry"),
+    "winch.queue": ("Call", "Queue", "Using", "call"),
+    "winch.running.hooks": ("around",),
+    "winch.states": ("JobStatus",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'winch' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,25 @@
+"""Functions by name: the import path of a function, the function at a path, and which functions may run here."""
+
+from winch.callables.admission import Admission
+from winch.callables.importing import import_object, importing, refuse_during_import
+from winch.callables.paths import (
+    check_signature,
+    class_path,
+    own_path,
+    parameters,
+    path_of,
+    project_root,
+)
+
+__all__ = [
+    "Admission",
+    "check_signature",
+    "class_path",
+    "import_object",
+    "importing",
+    "own_path",
+    "parameters",
+    "path_of",
+    "project_root",
+    "refuse_during_import",
+]

@@ -1,0 +1,89 @@
+"""What the commands share: `--url`, and which store it leads to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from winch.config import Settings, default_url, load_settings, project_root
+from winch.stores import open_store
+from winch.stores.contract import Store
+
+__all__ = ["Place", "configure", "locate", "only_given", "say_place", "url_option"]
+
+url_option = click.option(
+    "-u", "--url", metavar="URL", help="The store: sqlite:///jobs.db, redis://host:6379/0, ... [WINCH_URL]"
+)
+"""`--url`, the same for every command."""
+
+
+class Place(NamedTuple):
+    """A store and why it is this one."""
+
+    store: Store
+    origin: str
+
+    @property
+    def address(self) -> str:
+        """The address in the form that `--url` takes, without password."""
+        place = self.store.place
+        return place if "://" in place else f"sqlite:///{place}"
+
+    @property
+    def line(self) -> str:
+        """The store in one line."""
+        return f"store: {self.address} ({self.origin})"
+
+
+def configure(**flags: object) -> Settings:
+    """The settings, with what was given on the command line on top.
+
+    Raises:
+        InvalidOption: A value cannot be used.
+    """
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(
+            0, folder
+        )  # for a connection that is an import path; `python -m winch` has it, `winch` does not
+    return load_settings(flags)
+
+
+def locate(url: str | None, settings: Settings | None = None) -> Place:
+    """The store that a command talks to. Nothing is opened yet.
+
+    Args:
+        url: What `--url` says.
+        settings: If they are known already.
+
+    Raises:
+        InvalidURL: It is not the address of a store.
+    """
+    settings = settings or configure(url=url)
+    return Place(open_store(settings.url, deadline=settings.deadline), _origin(url, settings))
+
+
+def _origin(url: str | None, settings: Settings) -> str:
+    """Where the address comes from, as `winch.config` ranks its sources."""
+    if url:
+        return "--url"
+    if os.environ.get("WINCH_URL"):
+        return "WINCH_URL"
+    if settings.url != default_url():
+        return f"from the settings of {project_root()}"
+    return "from the project folder"
+
+
+def only_given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given: a flag that is not set, and what has no value, is not."""
+    return {name: value for name, value in options.items() if value is not None and value is not False and value != ()}
+
+
+def say_place(place: Place) -> None:
+    """Tell on stderr which store it is: stdout is for the answer."""
+    click.echo(place.line, err=True)

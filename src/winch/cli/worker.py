@@ -1,0 +1,94 @@
+"""`winch worker`: its options are the fields of `WorkerSettings`, this module hands them over."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from winch.cli.common import Place, configure, locate, only_given, say_place, url_option
+from winch.cli.types import duration, size
+from winch.worker import WorkerSettings, run_worker
+from winch.worker.settings import Isolation, Order
+
+__all__ = ["command"]
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+AT_LEAST_ONE = click.IntRange(min=1)
+
+
+@click.command()
+@url_option
+@click.option("-b", "--burst", is_flag=True, help="Stop when nothing is left to do.")
+@click.option("-p", "--processes", type=AT_LEAST_ONE, help="Executors: processes that run jobs. [1]")
+@click.option("--threads", type=AT_LEAST_ONE, help="Jobs at a time in one executor; 1 is its main thread. [1]")
+@click.option("--async-jobs", type=AT_LEAST_ONE, help="`async def` jobs at a time in one executor. [100]")
+@click.option("-n", "--name", help="A label. [host and pid]")
+@click.option("-P", "--path", "paths", multiple=True, help="Folder with your code, may be repeated. [.]")
+@click.option(
+    "--allow", multiple=True, help="Run these functions too, as 'shop.*'; '*' lifts the rule. May be repeated."
+)
+@click.option("--import", "imports", multiple=True, help="Module to import before the first job. May be repeated.")
+@click.option("--order", type=click.Choice(get_args(Order)), help="How the queues take turns. [strict]")
+@click.option("--worker-ttl", type=duration, help="Silent for this long, the worker counts as dead. [30s]")
+@click.option("--grace", type=duration, help="On SIGTERM running jobs have this long to finish. [25s]")
+@click.option("--max-jobs", type=AT_LEAST_ONE, help="Stop after so many jobs.")
+@click.option("--max-idle-time", type=duration, help="Stop after so long without a job.")
+@click.option("--isolation", type=click.Choice(get_args(Isolation)), help="`fork`: a process for each job. [none]")
+@click.option("--max-jobs-per-executor", type=AT_LEAST_ONE, help="Replace an executor after so many jobs.")
+@click.option("--max-memory", type=size, help="Replace an executor that uses more, as 512MB.")
+@click.option("--log-level", type=click.Choice(LEVELS, case_sensitive=False), help="[INFO]")
+@click.option("--log-format", type=click.Choice(("text", "json")), help="[text]")
+@click.option("-q", "--quiet", is_flag=True, help="No line for a job that finished.")
+@click.option("-v", "--verbose", is_flag=True, help="The same as --log-level DEBUG.")
+@click.option("--pid", type=click.Path(dir_okay=False, path_type=Path), help="Write the process id to this file.")
+@click.argument("queues", nargs=-1)
+def command(url: str | None, queues: tuple[str, ...], verbose: bool, pid: Path | None, **options: Any) -> None:
+    """Run the jobs of QUEUES (default: default), those of the first queue before those of the second, and so on.
+
+    A worker runs the functions of the project in the current folder, or of every --path. SIGTERM or Ctrl-C lets running
+    jobs finish; a second one puts them back into their queue at once.
+    """
+    configured = configure(
+        url=url, path=options.pop("paths"), allow=options.pop("allow"), imports=options.pop("imports")
+    )
+    place = locate(url, configured)
+    say_place(place)
+    _warn_of_redis_url(place)
+    given = only_given(options)
+    if verbose:
+        given["log_level"] = "DEBUG"
+    settings = WorkerSettings(
+        queues=queues or ("default",),
+        url=configured.url,
+        paths=configured.path or (".",),
+        allow=configured.allow,
+        imports=configured.imports,
+        pickle=configured.pickle,
+        **given,
+    )
+    with _pid_file(pid):
+        sys.exit(run_worker(settings))
+
+
+def _warn_of_redis_url(place: Place) -> None:
+    if os.environ.get("REDIS_URL") and place.origin not in ("--url", "WINCH_URL"):
+        click.echo("warning: REDIS_URL is set, but winch reads WINCH_URL: jobs on Redis are not seen here.", err=True)
+
+
+@contextmanager
+def _pid_file(path: Path | None) -> Generator[None]:
+    """Keep the process id in a file while the worker runs."""
+    if path is None:
+        yield
+        return
+    path.write_text(f"{os.getpid()}\n", encoding="ascii")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,161 @@
+"""Where settings come from: flags > `WINCH_*` > `winch.toml` or `[tool.winch]` in pyproject.toml > defaults."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, cast
+
+from winch.callables.paths import project_root
+from winch.errors import InvalidOption
+
+__all__ = ["Settings", "default_url", "load_settings", "project_root", "reset_settings", "settings"]
+
+_VARIABLES = {
+    "url": "WINCH_URL",
+    "allow": "WINCH_ALLOW",
+    "path": "WINCH_PATH",
+    "imports": "WINCH_IMPORT",
+    "deadline": "WINCH_DEADLINE",
+    "pickle": "WINCH_PICKLE",
+}
+_TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for this process.
+
+    Attributes:
+        url: The address of the store.
+        allow: Patterns of functions that may run besides the project's own.
+        path: Folders that hold the user's code, besides the project's.
+        imports: Modules that a worker imports first.
+        deadline: Seconds that a call to the store may take.
+        pickle: Whether pickled arguments and results may be loaded.
+    """
+
+    url: str
+    allow: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    deadline: float = 5.0
+    pickle: bool = False
+
+
+def default_url() -> str:
+    """The embedded store of the project: `.winch/jobs.db` in `project_root()`, as an absolute URL."""
+    return f"sqlite:///{project_root() / '.winch' / 'jobs.db'}"
+
+
+def load_settings(flags: Mapping[str, object] | None = None) -> Settings:
+    """Put the settings together, anew.
+
+    Args:
+        flags: What was given on the command line; None and empty values were not given.
+
+    Raises:
+        InvalidOption: A value cannot be used, or a key in a file is unknown.
+    """
+    root = project_root()
+    values: dict[str, Any] = {"url": default_url()}
+    for source, given in (*_from_files(root), *_from_environment(), ("the command line", flags or {})):
+        for name, value in given.items():
+            if value is not None and value not in ("", ()):
+                values[name] = _convert(name, value, source)
+    return Settings(**values)
+
+
+_cached: list[Settings] = []
+
+
+def settings() -> Settings:
+    """The settings of this process, read at the first use.
+
+    Raises:
+        InvalidOption: As `load_settings`.
+    """
+    if not _cached:
+        _cached[:] = [load_settings()]
+    return _cached[0]
+
+
+def reset_settings() -> None:
+    """Read them again at the next use, e.g. after the environment was changed."""
+    _cached.clear()
+
+
+def _from_environment() -> list[tuple[str, dict[str, object]]]:
+    return [(variable, {name: os.environ[variable]}) for name, variable in _VARIABLES.items() if variable in os.environ]
+
+
+def _from_files(root: Path) -> list[tuple[str, Mapping[str, object]]]:
+    """The tables of the project's files, the stronger last."""
+    tables: list[tuple[str, Mapping[str, object]]] = []
+    for file, section in ((root / "pyproject.toml", ("tool", "winch")), (root / "winch.toml", ())):
+        table = _read_table(file, section) if file.is_file() else None
+        if table:
+            _check_keys(table, file)
+            tables.append((str(file), table))
+    return tables
+
+
+def _read_table(file: Path, section: Sequence[str]) -> Mapping[str, object]:
+    import tomllib
+
+    try:
+        text = file.read_text(encoding="utf-8")
+        if section and "tool.winch" not in text.replace(" ", "").replace('"', ""):
+            return {}
+        table: Any = tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        raise InvalidOption(f"{file} cannot be read: {error}") from error
+    for name in section:
+        table = table.get(name, {})
+    return cast("Mapping[str, object]", table)
+
+
+def _check_keys(table: Mapping[str, object], file: Path) -> None:
+    known = [field.name for field in fields(Settings)]
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1, 0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise InvalidOption(f"{file} has an unknown key {key!r}: {hint}")
+
+
+def _convert(name: str, value: object, source: str) -> object:
+    match name:
+        case "url" if isinstance(value, str):
+            return value
+        case "allow" | "path" | "imports" if isinstance(value, str):
+            separator = os.pathsep if name == "path" else ","
+            return tuple(part.strip() for part in value.split(separator) if part.strip())
+        case "allow" | "path" | "imports" if isinstance(value, list | tuple):
+            return tuple(str(part) for part in cast("Sequence[object]", value))
+        case "deadline":
+            return _deadline(value, source)
+        case "pickle":
+            return _flag(value, source)
+        case _:
+            raise InvalidOption(f"{source}: {name} cannot be {value!r}")
+
+
+def _deadline(value: object, source: str) -> float:
+    try:
+        number = float(cast(Any, value))
+    except (TypeError, ValueError):
+        number = 0.0
+    if not 0 < number < 1e6:
+        raise InvalidOption(f"{source}: deadline={value!r}: give seconds, more than 0")
+    return number
+
+
+def _flag(value: object, source: str) -> bool:
+    text = str(value).strip().lower()
+    if text not in _TRUE | _FALSE:
+        raise InvalidOption(f"{source}: pickle={value!r}: give 1 or 0")
+    return text in _TRUE

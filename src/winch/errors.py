@@ -1,0 +1,270 @@
+"""Every error that winch raises, in one tree.
+
+::
+
+    WinchError
+    ├── StoreError                   something about the store
+    │   ├── StoreUnavailable         it did not answer in time (ConnectionError)
+    │   ├── StoreNotFound            there is no store at that place
+    │   ├── StoreRefused             it answered no: full, read-only, wrong password, too old or too new
+    │   └── InvalidURL               the text is not a store's address (ValueError)
+    ├── EnqueueError                 a job that cannot be enqueued
+    │   ├── UnimportableFunction     a worker could not find the function by name (ValueError)
+    │   ├── AmbiguousOption          an option is also a parameter of the function (TypeError)
+    │   ├── EncodeError              an argument, result or meta that cannot be encoded (TypeError)
+    │   ├── PayloadTooLarge          more bytes than the limit (ValueError)
+    │   ├── DuplicateJob             the id is in use
+    │   ├── UnknownDependency        a job to wait for does not exist
+    │   └── EnqueuedDuringImport     a module enqueues while a worker imports it
+    ├── InvalidOption                a value out of range (ValueError)
+    ├── JobError                     something about a job that exists, or should
+    │   ├── NoSuchJob                nobody knows the id (LookupError)
+    │   ├── InvalidJobOperation      not possible in the job's state
+    │   ├── DecodeError              bytes that are not ours, or name a class that may not be loaded
+    │   │   └── NewerPayload         written by a newer winch
+    │   ├── Refused                  a function that this worker does not run
+    │   ├── ResultError              there is no result to give
+    │   │   ├── JobFailed            the job failed; tells how
+    │   │   ├── JobCanceled
+    │   │   ├── JobStopped
+    │   │   ├── ResultGone           it finished, its result was not kept
+    │   │   ├── ResultInsideJob      a job waits for an unfinished job (RuntimeError)
+    │   │   └── ResultTimeout        the time is over (TimeoutError)
+    │   ├── RetryLater               raised by a job: run me again later
+    │   └── NoRetry                  raised by a job: do not run me again
+    └── WorkerError
+        └── NotEnlisted              the store does not know this executor or worker (any more)
+
+    JobTimeout                       a BaseException, raised inside a job whose time is over
+    JobInterrupted                   a BaseException, raised inside a job that has to make way
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = [
+    "AmbiguousOption",
+    "DecodeError",
+    "DuplicateJob",
+    "EncodeError",
+    "EnqueueError",
+    "EnqueuedDuringImport",
+    "InvalidJobOperation",
+    "InvalidOption",
+    "InvalidURL",
+    "JobCanceled",
+    "JobError",
+    "JobFailed",
+    "JobInterrupted",
+    "JobStopped",
+    "JobTimeout",
+    "NewerPayload",
+    "NoRetry",
+    "NoSuchJob",
+    "NotEnlisted",
+    "PayloadTooLarge",
+    "Refused",
+    "ResultError",
+    "ResultGone",
+    "ResultInsideJob",
+    "ResultTimeout",
+    "RetryLater",
+    "StoreError",
+    "StoreNotFound",
+    "StoreRefused",
+    "StoreUnavailable",
+    "UnimportableFunction",
+    "UnknownDependency",
+    "WinchError",
+    "WorkerError",
+]
+
+
+class WinchError(Exception):
+    """The root of every error that winch raises."""
+
+
+class StoreError(WinchError):
+    """Something about the store."""
+
+
+class StoreUnavailable(StoreError, ConnectionError):
+    """The store did not answer before the deadline; the text says whether the call may have happened."""
+
+
+class StoreNotFound(StoreError):
+    """There is no store at that place, and this command does not make one."""
+
+
+class StoreRefused(StoreError):
+    """The store answered, and said no: full, read-only, wrong password, an unsupported version."""
+
+
+class InvalidURL(StoreError, ValueError):
+    """The text is not the address of a store."""
+
+
+class EnqueueError(WinchError):
+    """A job that cannot be enqueued. Nothing has been written."""
+
+
+class UnimportableFunction(EnqueueError, ValueError):
+    """A worker could not find the function by name."""
+
+
+class AmbiguousOption(EnqueueError, TypeError):
+    """A keyword is an option of `enqueue` and a parameter of the function."""
+
+
+class EncodeError(EnqueueError, TypeError):
+    """An argument, a result or a meta value that cannot be encoded."""
+
+
+class PayloadTooLarge(EnqueueError, ValueError):
+    """More bytes than the limit allows."""
+
+
+class DuplicateJob(EnqueueError):
+    """The id is in use by a job that has not ended."""
+
+
+class UnknownDependency(EnqueueError, LookupError):
+    """A job to wait for does not exist."""
+
+
+class EnqueuedDuringImport(EnqueueError, RuntimeError):
+    """A module enqueues or waits while a worker imports it."""
+
+
+class InvalidOption(WinchError, ValueError):
+    """A value that is out of range or of the wrong kind."""
+
+
+class JobError(WinchError):
+    """Something about a job."""
+
+
+class NoSuchJob(JobError, LookupError):
+    """Nobody knows a job of that id."""
+
+
+class InvalidJobOperation(JobError):
+    """What was asked is not possible in the state that the job is in."""
+
+
+class DecodeError(JobError, ValueError):
+    """Bytes that are not ours, or that name a class which may not be loaded here."""
+
+
+class NewerPayload(DecodeError):
+    """Bytes written by a newer winch than this one."""
+
+
+class Refused(JobError):
+    """A function that this worker does not run; the text names the flag that lets it."""
+
+
+class ResultError(JobError):
+    """There is no result to give."""
+
+
+class JobFailed(ResultError):
+    """The job failed for good. The original exception is told, never instantiated.
+
+    Attributes:
+        type_name: Dotted name of the exception's class, e.g. `"builtins.ValueError"`.
+        mro: Dotted names of the class and its bases.
+        message: Its text.
+        traceback: The formatted traceback, `""` if there was none.
+        attempts: How many attempts were made.
+        reason: One of `winch.states.REASONS`.
+    """
+
+    def __init__(
+        self,
+        type_name: str,
+        mro: Sequence[str],
+        message: str,
+        traceback: str,
+        attempts: int,
+        reason: str,
+    ) -> None:
+        super().__init__(f"{type_name}: {message}" if message else type_name)
+        self.type_name = type_name
+        self.mro = tuple(mro)
+        self.message = message
+        self.traceback = traceback
+        self.attempts = attempts
+        self.reason = reason
+
+    def is_a(self, kind: type[BaseException] | str) -> bool:
+        """Whether the original exception was of this class, or of a subclass.
+
+        Args:
+            kind: An exception class, or its dotted or bare name.
+        """
+        name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+        return any(name in (known, known.rpartition(".")[2]) for known in self.mro)
+
+
+class JobCanceled(ResultError):
+    """The job was canceled before it ran."""
+
+
+class JobStopped(ResultError):
+    """The job was stopped while it ran."""
+
+
+class ResultGone(ResultError):
+    """The job finished, and no result was kept (`result_ttl=0`, or its time is over)."""
+
+
+class ResultInsideJob(ResultError, RuntimeError):
+    """A job waits for an unfinished job: it could wait for itself."""
+
+
+class ResultTimeout(ResultError, TimeoutError):
+    """No result came in time; the text says what the job is waiting for."""
+
+
+class RetryLater(JobError):
+    """Raise it inside a job to have the job run again later.
+
+    Args:
+        delay: Seconds until the next attempt.
+        counts: Whether this attempt counts against the job's `Retry`. The default does not.
+        message: Shown in the job's history.
+    """
+
+    def __init__(self, delay: float, counts: bool = False, message: str = "") -> None:
+        super().__init__(message or f"asked to run again in {delay:g} s")
+        self.delay = delay
+        self.counts = counts
+
+
+class NoRetry(JobError):
+    """Raise it inside a job to fail at once, whatever its `Retry` says.
+
+    Args:
+        reason: Shown in the job's history.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+
+
+class WorkerError(WinchError):
+    """Something about a worker."""
+
+
+class NotEnlisted(WorkerError):
+    """The store does not know this executor or worker, or has given up on it: it must stop and come back anew."""
+
+
+class JobTimeout(BaseException):
+    """Raised inside a job whose time is over. A `BaseException`, so that `except Exception` does not swallow it."""
+
+
+class JobInterrupted(BaseException):
+    """Raised inside a job that has to make way: a shutdown, a stop on request, a claim that was lost."""

@@ -1,0 +1,24 @@
+"""A job, seen from outside and from inside."""
+
+from winch.job.connecting import Connection, get_store, local_admission, use_admission
+from winch.job.current import Running, current, current_job, get_current_job
+from winch.job.handle import Attempt, Job
+from winch.options import Callback, Dependency, Retry
+from winch.states import JobStatus
+
+__all__ = [
+    "Attempt",
+    "Callback",
+    "Connection",
+    "Dependency",
+    "Job",
+    "JobStatus",
+    "Retry",
+    "Running",
+    "current",
+    "current_job",
+    "get_current_job",
+    "get_store",
+    "local_admission",
+    "use_admission",
+]

@@ -1,0 +1,58 @@
+"""The store that a queue or a job talks to, and the rule of what this process may load."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+from winch import codec
+from winch.callables import Admission, project_root
+from winch.config import settings
+from winch.stores import open_store
+from winch.stores.contract import Store
+
+__all__ = ["Connection", "get_store", "local_admission", "use_admission"]
+
+Connection: TypeAlias = Any
+"""A Store, a URL, a `redis.Redis`, or an import path such as `shop.redis:client`. None: `WINCH_URL`, else the project's."""
+
+_logger = logging.getLogger("winch")
+_opened: dict[str | int, tuple[object, Store]] = {}
+_admission: list[Admission] = []
+
+
+def get_store(connection: Connection = None) -> Store:
+    """The store behind a connection, opened lazily; the same one for the same connection.
+
+    Raises:
+        InvalidURL: The text is not the address of a store.
+        InvalidOption: The settings cannot be used.
+    """
+    if connection is not None and hasattr(connection, "await_end"):
+        return cast(Store, connection)
+    target: Any = settings().url if connection is None else connection
+    key = target if isinstance(target, str) else id(target)
+    known = _opened.get(key)
+    if known is None:
+        store = open_store(target, deadline=settings().deadline)
+        known = _opened.setdefault(key, (target, store))  # holds the client, so that its id stays its own
+        if known[1] is store:
+            _logger.info("jobs are kept in %s", store.place)
+    return known[1]
+
+
+def local_admission() -> Admission:
+    """What user code in this process may load: the project's own, and what the settings allow."""
+    if not _admission:
+        chosen = settings()
+        if chosen.pickle:
+            codec.permit_pickle()
+        roots = [project_root(), Path.cwd(), *map(Path, chosen.path)]
+        _admission[:] = [Admission(roots, chosen.allow, chosen.imports)]
+    return _admission[0]
+
+
+def use_admission(admission: Admission | None) -> None:
+    """Take this rule from now on: the worker's, inside a worker. None: made of the settings at the next use."""
+    _admission[:] = [] if admission is None else [admission]

@@ -1,0 +1,30 @@
+"""What can be asked of a job: frozen values, checked when they are made.
+
+Durations are seconds as `int` or `float`, a text (`"90"`, `"10s"`, `"5m"`, `"1h"`, `"1d"`) or a `timedelta`.
+"""
+
+from winch.options.durations import Duration, seconds
+from winch.options.jobs import DEFAULT_JOB, DEFAULT_RUN, DEFAULT_TIMEOUT, Codec, JobKeywords, JobOptions, RunOptions
+from winch.options.relations import Callback, CallbackEvent, Dependency, DependsOn, HasId, OnFailure, check_id
+from winch.options.retry import ErrorNames, Retry
+
+__all__ = [
+    "DEFAULT_JOB",
+    "DEFAULT_RUN",
+    "DEFAULT_TIMEOUT",
+    "Callback",
+    "CallbackEvent",
+    "Codec",
+    "Dependency",
+    "DependsOn",
+    "Duration",
+    "ErrorNames",
+    "HasId",
+    "JobKeywords",
+    "JobOptions",
+    "OnFailure",
+    "Retry",
+    "RunOptions",
+    "check_id",
+    "seconds",
+]

@@ -1,0 +1,192 @@
+"""All options of one job: as users write them, checked, and the part that a worker needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypedDict, cast, get_args
+
+from winch.errors import InvalidOption
+from winch.options.durations import Duration, milliseconds, positive, retention, time_limit
+from winch.options.relations import Callback, CallbackEvent, Dependency, DependsOn, check_id
+from winch.options.retry import Retry
+
+__all__ = ["DEFAULT_JOB", "DEFAULT_RUN", "DEFAULT_TIMEOUT", "Codec", "JobKeywords", "JobOptions", "RunOptions"]
+
+Codec = Literal["msgpack", "json", "pickle"]
+
+DEFAULT_TIMEOUT = 180.0
+"""Seconds that a job may run unless it says otherwise."""
+
+_EVENTS: tuple[CallbackEvent, ...] = ("success", "failure", "stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a worker needs to know to run a job; it is stored in the payload.
+
+    Attributes:
+        timeout: Seconds that one attempt may run, None for without end.
+        retry: The retry policy, if there is one.
+        kind: `callback` for the small jobs that callbacks are.
+        event: For a callback: `success`, `failure` or `stopped`.
+        description: The user's own; None: made of function and arguments.
+        codec: How the arguments are encoded, and the result will be: `msgpack`, `json` or `pickle`.
+    """
+
+    timeout: float | None = DEFAULT_TIMEOUT
+    retry: Retry | None = None
+    kind: Literal["job", "callback"] = "job"
+    event: str = ""
+    description: str | None = None
+    codec: Codec = "msgpack"
+
+
+DEFAULT_RUN = RunOptions()
+"""The options of a plain call, one shared object."""
+
+
+class JobKeywords(TypedDict, total=False):
+    """The options of `enqueue`, `using`, `@task` and of a queue's defaults, as keywords. None is the default.
+
+    Attributes:
+        timeout: Seconds that one attempt may run: default 180, -1 is without end.
+        result_ttl: Seconds that a finished job is kept: default 500, 0 is not at all, -1 without end.
+        failure_ttl: Seconds that a failed, canceled or stopped job is kept: default one year, -1 without end.
+        ttl: Seconds that it may wait in its queue; then it is canceled. Default: without end.
+        description: Shown instead of function and arguments.
+        job_id: Its id: letters, digits, `_`, `.`, `-`, at most 128. Default: a new UUIDv7.
+        at_front: Join the front of its queue.
+        priority: -500 to 500, higher first, default 0.
+        meta: Data to keep with the job.
+        retry: A number of retries, or a `Retry`.
+        on_success: Runs once it has finished.
+        on_failure: Runs once it has failed for good.
+        on_stopped: Runs once it was stopped.
+        depends_on: Jobs to wait for.
+        codec: `msgpack` (default), `json`, or `pickle` (the worker has to allow it).
+    """
+
+    timeout: Duration | None
+    result_ttl: Duration | None
+    failure_ttl: Duration | None
+    ttl: Duration | None
+    description: str | None
+    job_id: str | None
+    at_front: bool | None
+    priority: int | None
+    meta: Mapping[str, Any] | None
+    retry: Retry | int | None
+    on_success: Callback | Callable[..., Any] | str | None
+    on_failure: Callback | Callable[..., Any] | str | None
+    on_stopped: Callback | Callable[..., Any] | str | None
+    depends_on: DependsOn | None
+    codec: Codec | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """Everything that can be asked of a job at enqueue, checked.
+
+    Attributes:
+        run: The part that travels in the payload.
+        result_ttl: Milliseconds, -1 is without end.
+        failure_ttl: Milliseconds, -1 is without end.
+        ttl: Milliseconds, 0 is without end.
+        job_id: None: a new one.
+        at_front: Join the front.
+        priority: -500 to 500.
+        meta: Data to keep with the job.
+        depends: Jobs to wait for.
+        callbacks: At most one per event.
+        given: The keywords this was made of, for the next one in the chain of defaults.
+    """
+
+    run: RunOptions = DEFAULT_RUN
+    result_ttl: int = 500_000
+    failure_ttl: int = 31_536_000_000
+    ttl: int = 0
+    job_id: str | None = None
+    at_front: bool = False
+    priority: int = 0
+    meta: Mapping[str, Any] | None = None
+    depends: Dependency | None = None
+    callbacks: tuple[tuple[CallbackEvent, Callback], ...] = ()
+    given: JobKeywords = field(default_factory=JobKeywords, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, keywords: JobKeywords) -> JobOptions:
+        """Check the keywords of a call; None stands for the default.
+
+        Raises:
+            InvalidOption: A value is of the wrong kind or out of range, or there is no such option.
+        """
+        given: dict[str, Any] = {name: value for name, value in keywords.items() if value is not None}
+        if not given:
+            return DEFAULT_JOB
+        if unknown := given.keys() - JobKeywords.__annotations__.keys():
+            raise InvalidOption(f"no such option: {', '.join(sorted(unknown))}")
+        values: dict[str, Any] = {name: _CHECKS[name](value) for name, value in given.items() if name in _CHECKS}
+        run = {name: values.pop(name) for name in ("timeout", "retry", "description", "codec") if name in values}
+        callbacks: tuple[tuple[CallbackEvent, Callback], ...] = tuple(
+            (event, Callback.of(given[f"on_{event}"])) for event in _EVENTS if f"on_{event}" in given
+        )
+        built = RunOptions(**run) if run else DEFAULT_RUN
+        return cls(
+            run=DEFAULT_RUN if built == DEFAULT_RUN else built,
+            depends=Dependency.of(given.get("depends_on")),
+            callbacks=callbacks,
+            given=cast(JobKeywords, given),
+            **values,
+        )
+
+    def override(self, keywords: JobKeywords) -> JobOptions:
+        """These options with others on top; None leaves one as it is.
+
+        Raises:
+            InvalidOption: As `of`.
+        """
+        more = {name: value for name, value in keywords.items() if value is not None}
+        return JobOptions.of(cast(JobKeywords, {**self.given, **more})) if more else self
+
+
+def _priority(value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not -500 <= value <= 500:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidOption(f"priority={value!r}: a whole number from -500 (last) to 500 (first)")
+    return value
+
+
+def _description(value: str) -> str:
+    if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidOption(f"description={value!r}: give a text")
+    return value[:2_000]
+
+
+def _meta(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidOption(f"meta={value!r}: give a dict")
+    return cast("Mapping[str, Any]", value)
+
+
+def _codec(value: str) -> str:
+    if value not in get_args(Codec):
+        raise InvalidOption(f'codec={value!r}: it is "msgpack", "json" or "pickle"')
+    return value
+
+
+_CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    "timeout": lambda value: time_limit(value, "timeout"),
+    "result_ttl": lambda value: retention(value, "result_ttl"),
+    "failure_ttl": lambda value: retention(value, "failure_ttl"),
+    "ttl": lambda value: milliseconds(positive(value, "ttl", " (leave it out to wait without end)")),
+    "description": _description,
+    "job_id": check_id,
+    "at_front": bool,
+    "priority": _priority,
+    "meta": _meta,
+    "retry": Retry.of,
+    "codec": _codec,
+}
+
+DEFAULT_JOB = JobOptions()
+"""The options of a plain call, one shared object."""

@@ -1,0 +1,98 @@
+"""The one way into a queue: for a job, for a job from an event loop, for many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from winch.callables import refuse_during_import
+from winch.errors import InvalidOption
+from winch.job import Connection, Job, get_store
+from winch.options import JobOptions
+from winch.queue.calls import NO_OPTIONS, Call, new_job
+from winch.stores.contract import ENQUEUE_BATCH, NewJob, Store
+
+__all__ = ["Putting"]
+
+R = TypeVar("R")
+
+
+class Putting:
+    """A named line in a store, into which jobs are put.
+
+    Args:
+        name: The queue's.
+        connection: See `Queue`.
+    """
+
+    def __init__(self, name: str, connection: Connection) -> None:
+        self.name = name
+        self._connection = connection
+
+    @property
+    def connection(self) -> Store:
+        """The store."""
+        return get_store(self._connection)
+
+    def put(
+        self,
+        f: Callable[..., Any] | str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        options: JobOptions,
+        delay: int = 0,
+    ) -> Job[Any]:
+        """The one way into the queue for a single job: everything else here ends up in it.
+
+        Args:
+            f: The function or its path.
+            args: Positional arguments.
+            kwargs: Keyword arguments.
+            options: Checked.
+            delay: Milliseconds until it is due.
+
+        Raises:
+            EnqueueError: As `enqueue`.
+        """
+        refuse_during_import()
+        new = new_job(self.name, f, args, kwargs, options, delay)
+        store = get_store(self._connection)
+        enqueued = store.enqueue((new,))
+        return Job.from_enqueued(store, new, enqueued.states[0], enqueued.now)
+
+    async def aput(
+        self,
+        f: Callable[..., Any] | str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        options: JobOptions,
+        delay: int = 0,
+    ) -> Job[Any]:
+        """`put` for coroutines."""
+        from winch.queue.batching import batcher
+
+        refuse_during_import()
+        new = new_job(self.name, f, args, kwargs, options, delay)
+        return await batcher(get_store(self._connection)).enqueue(new)
+
+    def put_many(self, calls: Iterable[Call[R]], options: JobOptions) -> list[Job[R]]:
+        """`enqueue_many` with these options for each job that has none of its own."""
+        refuse_during_import()
+        store = get_store(self._connection)
+        jobs: list[Job[Any]] = []
+        remaining = iter(calls)
+        while chunk := list(islice(remaining, ENQUEUE_BATCH)):
+            new = [self._prepared(one, options) for one in chunk]
+            enqueued = store.enqueue(new)
+            pairs = zip(new, enqueued.states, strict=True)
+            jobs.extend(Job.from_enqueued(store, one, state, enqueued.now) for one, state in pairs)
+        return jobs
+
+    def _prepared(self, one: Call[Any], options: JobOptions) -> NewJob:
+        if not isinstance(one, Call):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidOption(
+                f"enqueue_many takes calls, call(f, 1, 2) or Queue.prepare_data(f, [1, 2]), not {one!r}"
+            )
+        chosen = options if one.options is NO_OPTIONS else options.override(one.options)
+        return new_job(self.name, one.function, one.args, one.kwargs, chosen)

@@ -1,0 +1,199 @@
+"""A queue's jobs in one state. Reading never cleans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from winch.errors import InvalidJobOperation
+from winch.job import Connection, Job, get_store
+from winch.options import HasId
+from winch.states import ENDED, JobStatus
+from winch.stores.contract import Store
+
+__all__ = [
+    "CanceledJobRegistry",
+    "DeferredJobRegistry",
+    "FailedJobRegistry",
+    "FinishedJobRegistry",
+    "Registry",
+    "ScheduledJobRegistry",
+    "StartedJobRegistry",
+    "StoppedJobRegistry",
+    "id_of",
+    "list_ids",
+]
+
+PAGE = 1_000
+
+
+def id_of(job: HasId | str) -> str:
+    """The id of a job or an id."""
+    return job if isinstance(job, str) else job.id
+
+
+def list_ids(
+    store: Store, queue: str, state: JobStatus, offset: int = 0, length: int = -1, newest: bool = False
+) -> list[str]:
+    """Ids of a queue's jobs in a state, page by page; a negative length is all."""
+    ids: list[str] = []
+    while length < 0 or len(ids) < length:
+        limit = PAGE if length < 0 else min(PAGE, length - len(ids))
+        page = store.list(queue, state, offset=offset + len(ids), limit=limit, newest=newest)
+        ids.extend(page)
+        if len(page) < limit:
+            break
+    return ids
+
+
+class Registry:
+    """A queue's jobs in one state.
+
+    Args:
+        name: The queue's name.
+        connection: See `Queue`.
+    """
+
+    state: ClassVar[JobStatus]
+    make_queue: ClassVar[Callable[[str, Store], Any]]
+    """Set by the package, which knows `Queue`; this module must not."""
+
+    def __init__(self, name: str = "default", connection: Connection = None) -> None:
+        self.name = name
+        self._connection = connection
+
+    @property
+    def connection(self) -> Store:
+        """The store."""
+        return get_store(self._connection)
+
+    def get_queue(self) -> Any:
+        """The `Queue`."""
+        return Registry.make_queue(self.name, self.connection)
+
+    @property
+    def count(self) -> int:
+        """How many jobs."""
+        return self.connection.counts([self.name]).get(self.name, {}).get(self.state, 0)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __bool__(self) -> bool:
+        """A registry is there also when it is empty."""
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        """Ids."""
+        return iter(self.get_job_ids())
+
+    def __contains__(self, job: HasId | str) -> bool:
+        record = self.connection.get([id_of(job)])[0]
+        return record is not None and record.queue == self.name and record.state is self.state
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Registry):
+            return NotImplemented
+        return (self.name, self.state, self.connection) == (other.name, other.state, other.connection)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.state))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.name}>"
+
+    def get_job_ids(self, start: int = 0, end: int = -1, desc: bool = False) -> list[str]:
+        """Ids in the order of `Control.list`.
+
+        Args:
+            start: The first, counted from 0; negative from the end.
+            end: The last, included; negative from the end.
+            desc: The other way round.
+        """
+        if start < 0 or end < -1:
+            count = self.count
+            start, end = max(0, start + count if start < 0 else start), end + count if end < 0 else end
+            if end < start:
+                return []
+        length = -1 if end == -1 else max(0, end - start + 1)
+        return list_ids(self.connection, self.name, self.state, start, length, desc)
+
+    def get_jobs(self, start: int = 0, end: int = -1, desc: bool = False) -> list[Job[Any]]:
+        """The jobs; those that vanish meanwhile are left out."""
+        ids = self.get_job_ids(start, end, desc)
+        return [job for at in range(0, len(ids), PAGE) for job in self._fetch(ids[at : at + PAGE])]
+
+    def _fetch(self, ids: list[str]) -> list[Job[Any]]:
+        return [job for job in Job.fetch_many(ids, self.connection) if job is not None]
+
+    def requeue(self, job_or_id: HasId | str, at_front: bool = False) -> Job[Any]:
+        """Put a job that has ended back into its queue.
+
+        Raises:
+            NoSuchJob: It is gone.
+            InvalidJobOperation: It has not ended, or is not in this registry.
+        """
+        job = Job[Any].fetch(id_of(job_or_id), self.connection)
+        if job.record.state is not self.state or job.origin != self.name:
+            raise InvalidJobOperation(f"{job!r} is not {self.state} in queue {self.name!r}")
+        job.requeue(at_front=at_front)
+        return job
+
+    def remove(self, job: HasId | str, delete_job: bool = False) -> None:
+        """Take a job out of here. A job is in exactly one state, so this is only possible by deleting it.
+
+        Args:
+            job: The job or its id.
+            delete_job: Say so. Not needed for a job that has ended.
+
+        Raises:
+            InvalidJobOperation: The job has still to run, and `delete_job` is not set.
+        """
+        if self.state not in ENDED and not delete_job:
+            raise InvalidJobOperation(
+                f"a {self.state} job cannot leave its registry and be nowhere: cancel() it, or remove(job, delete_job=True)"
+            )
+        if job in self:
+            self.connection.delete([id_of(job)])
+
+
+class StartedJobRegistry(Registry):
+    """Jobs that run."""
+
+    state = JobStatus.STARTED
+
+
+class FinishedJobRegistry(Registry):
+    """Jobs that ended well and are still kept."""
+
+    state = JobStatus.FINISHED
+
+
+class FailedJobRegistry(Registry):
+    """Jobs that failed for good."""
+
+    state = JobStatus.FAILED
+
+
+class DeferredJobRegistry(Registry):
+    """Jobs that wait for others."""
+
+    state = JobStatus.DEFERRED
+
+
+class ScheduledJobRegistry(Registry):
+    """Jobs that are due later."""
+
+    state = JobStatus.SCHEDULED
+
+
+class CanceledJobRegistry(Registry):
+    """Jobs that were canceled."""
+
+    state = JobStatus.CANCELED
+
+
+class StoppedJobRegistry(Registry):
+    """Jobs that were stopped while they ran."""
+
+    state = JobStatus.STOPPED

@@ -1,0 +1,1 @@
+"""One job run, with no worker around it."""

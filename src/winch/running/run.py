@@ -1,0 +1,294 @@
+"""One attempt of a job, from the claim to its outcome: decode, resolve, perform, encode. The only caller of user code.
+
+Nothing here knows of workers. Who runs an attempt may end it early with `Run.interrupt`, from a signal handler, another
+thread or the event loop; `Run.armed` says whether user code can be interrupted at this moment.
+"""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from winch import codec
+from winch.callables import Admission
+from winch.errors import DecodeError, JobFailed, JobInterrupted, JobTimeout, NewerPayload, Refused
+from winch.job import Job, Running, current
+from winch.options import DEFAULT_RUN
+from winch.running import hooks
+from winch.running.retrying import after_failure, names_of
+from winch.stores.contract import Claim, Outcome, Store
+
+__all__ = ["NEWER_DELAY", "Run", "Runner"]
+
+NEWER_DELAY = 60_000
+"""A payload that a newer winch wrote is put back for this many milliseconds, so that a newer worker can take it."""
+
+_HERE = str(Path(__file__).parent.parent)
+
+
+class _Target(NamedTuple):
+    function: Callable[..., Any]
+    is_async: bool
+
+
+class Run:
+    """One attempt that is under way.
+
+    Attributes:
+        started: `time.monotonic_ns()` at its start.
+        elapsed: Nanoseconds that it took, once it is over.
+        armed: User code is running: an exception may be raised in it.
+        interrupted: The exception that was raised in it from outside, if any.
+    """
+
+    __slots__ = (
+        "args",
+        "armed",
+        "claim",
+        "elapsed",
+        "function",
+        "interrupted",
+        "is_async",
+        "kwargs",
+        "options",
+        "started",
+        "target",
+    )
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        self.function = ""
+        self.options = DEFAULT_RUN
+        self.target: Callable[..., Any] | None = None
+        self.is_async = False
+        self.args: Any = ()
+        self.kwargs: Any = {}
+        self.started = time.monotonic_ns()
+        self.elapsed = 0
+        self.armed = False
+        self.interrupted: type[BaseException] | None = None
+
+    @property
+    def limit(self) -> float | None:
+        """Seconds that the job may run, None for any time."""
+        return self.options.timeout
+
+    def overdue(self, now: int) -> bool:
+        """Whether the time limit is over at `now` (monotonic nanoseconds)."""
+        limit = self.options.timeout
+        return limit is not None and now - self.started > limit * 1e9
+
+    def stop_clock(self) -> int:
+        """Set `elapsed`, the nanoseconds since the start, and return it in milliseconds."""
+        self.elapsed = time.monotonic_ns() - self.started
+        return self.elapsed // 1_000_000
+
+
+class Runner:
+    """Runs claims against a store, under the rule of what may run.
+
+    Args:
+        store: Where the jobs live; handed to callbacks and to `current_job()`.
+        admission: What may be imported and run.
+    """
+
+    def __init__(self, store: Store, admission: Admission) -> None:
+        self._store = store
+        self._admission = admission
+        self._targets: dict[str, _Target] = {}
+
+    # ---- before ----
+
+    def prepare(self, run: Run) -> Outcome | None:
+        """Decode the payload and find the function. An outcome if the job cannot run, else None: `run` is filled in."""
+        try:
+            return self._prepare(run)
+        except (JobTimeout, JobInterrupted) as error:  # it came between an import and our bookkeeping
+            run.armed = False
+            return self._failed(run, error)
+
+    def _prepare(self, run: Run) -> Outcome | None:
+        claim = run.claim
+        try:
+            run.armed = True
+            call = codec.load_call(claim.payload, self._admission.load_class)
+            run.function, run.options = call.function, call.run
+            target = self._targets.get(call.function) or self._resolve(call.function)
+            run.armed = False
+        except NewerPayload:
+            run.armed = False
+            return Outcome(claim.token, claim.id, "retry", delay=NEWER_DELAY, counts=False)
+        except BaseException as error:
+            run.armed = False
+            return self._not_runnable(run, error)
+        run.target, run.is_async = target
+        run.args, run.kwargs = call.args, call.kwargs
+        if run.options.kind == "callback":
+            run.args = self._callback_arguments(run)
+        return None
+
+    def _resolve(self, path: str) -> _Target:
+        function = self._admission.resolve(path)
+        target = self._targets[path] = _Target(function, inspect.iscoroutinefunction(function))
+        return target
+
+    def _not_runnable(self, run: Run, error: BaseException) -> Outcome:
+        if not run.function:  # the arguments could not be read; the envelope may still tell whose they are
+            try:
+                head = codec.head(run.claim.payload)
+                run.function, run.options = head.function, head.run
+            except DecodeError:
+                run.function = "?"
+        if isinstance(error, Refused):
+            return self._failed(run, error, "refused")
+        if isinstance(error, DecodeError):
+            return self._failed(run, error, "undecodable")
+        return self._failed(run, error)
+
+    def _callback_arguments(self, run: Run) -> tuple[Any, ...]:
+        """RQ's arguments: (job, connection), and the result, or the exception's type, value and traceback."""
+        parent = run.claim.parent
+        if parent is None:
+            return (Job[Any].from_claim(self._store, run.claim), self._store)
+        job: Job[Any] = Job.from_record(self._store, parent)
+        if run.options.event == "success":
+            return (job, self._store, codec.load_result(parent.result, self._admission.load_class))
+        if run.options.event == "stopped":
+            return (job, self._store)
+        info = codec.load_error(parent.history[-1].detail if parent.history else b"")
+        failure = JobFailed(info.type_name, info.mro, info.message, info.traceback, parent.attempts, parent.reason)
+        kind = getattr(builtins, info.type_name.rpartition(".")[2], JobFailed)
+        return (job, self._store, kind if _is_exception(kind) else JobFailed, failure, info.traceback)
+
+    # ---- during ----
+
+    def perform(self, run: Run) -> Outcome:
+        """Run a prepared job on this thread. Never raises."""
+        try:
+            return self._perform(run)
+        except (JobTimeout, JobInterrupted) as error:  # it came between the job and its bookkeeping
+            run.armed = False
+            return self._failed(run, error)
+
+    def _perform(self, run: Run) -> Outcome:
+        current.set(Running(self._store, run.claim))
+        target = run.target
+        if target is None:
+            raise RuntimeError("perform() before prepare()")
+        try:
+            run.armed = True
+            value = self._with_hooks(run, target) if hooks.sync_hooks else target(*run.args, **run.kwargs)
+            run.armed = False
+        except BaseException as error:
+            run.armed = False
+            return self._failed(run, error)
+        return self._finished(run, value)
+
+    def _with_hooks(self, run: Run, target: Callable[..., Any]) -> Any:
+        job: Job[Any] = Job.from_claim(self._store, run.claim)
+        with ExitStack() as stack:
+            for hook in hooks.sync_hooks:
+                stack.enter_context(hook(job))
+            return target(*run.args, **run.kwargs)
+
+    async def perform_async(self, run: Run) -> Outcome:
+        """Run a prepared `async def` job on the running loop. Never raises, but for an event loop that is shut down."""
+        current.set(Running(self._store, run.claim))
+        target = run.target
+        if target is None:
+            raise RuntimeError("perform_async() before prepare()")
+        try:
+            run.armed = True
+            if hooks.async_hooks or hooks.sync_hooks:
+                value = await self._with_async_hooks(run, target)
+            else:
+                value = await target(*run.args, **run.kwargs)
+        except BaseException as error:
+            run.armed = False
+            # An interruption reaches a coroutine as a cancellation; who asked for it tells why.
+            return self._failed(run, run.interrupted() if run.interrupted else error)
+        run.armed = False
+        return self._finished(run, value)
+
+    async def _with_async_hooks(self, run: Run, target: Callable[..., Any]) -> Any:
+        job: Job[Any] = Job.from_claim(self._store, run.claim)
+        async with AsyncExitStack() as stack:
+            for sync_hook in hooks.sync_hooks:
+                stack.enter_context(sync_hook(job))
+            for hook in hooks.async_hooks:
+                await stack.enter_async_context(hook(job))
+            return await target(*run.args, **run.kwargs)
+
+    # ---- after ----
+
+    def _finished(self, run: Run, value: Any) -> Outcome:
+        claim = run.claim
+        elapsed = run.elapsed = time.monotonic_ns() - run.started
+        limit = run.options.timeout
+        if run.interrupted is JobTimeout or (limit is not None and elapsed > limit * 1e9):
+            return self._failed(run, JobTimeout(f"it ran for {elapsed / 1e9:.3f} s, its limit is {limit:g} s"))
+        if value is None:
+            return Outcome(claim.token, claim.id, "finished", "", elapsed // 1_000_000)
+        try:
+            result = codec.dumps_result(value, run.options.codec)
+        except Exception as error:
+            return self._failed(run, error, final=True)
+        return Outcome(claim.token, claim.id, "finished", "", elapsed // 1_000_000, 0, result)
+
+    def _failed(self, run: Run, error: BaseException, reason: str = "", *, final: bool = False) -> Outcome:
+        claim = run.claim
+        if isinstance(error, JobInterrupted):
+            return Outcome(claim.token, claim.id, "returned", "interrupted", run.stop_clock(), detail=describe(error))
+        if isinstance(error, JobTimeout) and not error.args and run.limit is not None:
+            error = JobTimeout(f"the job ran longer than its limit of {run.limit:g} s").with_traceback(
+                error.__traceback__
+            )
+        reason = reason or ("timeout" if isinstance(error, JobTimeout) else "raised")
+        mro = names_of(type(error))
+        decision = after_failure(run.options, claim.fails, reason, mro, error)
+        retry = decision.retry and not final
+        return Outcome(
+            claim.token,
+            claim.id,
+            "retry" if retry else "failed",
+            reason,
+            run.stop_clock(),
+            detail=describe(error),
+            delay=decision.delay if retry else 0,
+            counts=decision.counts,
+            at_front=decision.at_front,
+        )
+
+
+def describe(error: BaseException) -> bytes:
+    """An error as the history keeps it: names and text, never the object. Survives exceptions that cannot tell theirs."""
+    try:
+        message = str(error)
+    except Exception:
+        message = "(its __str__ raised)"
+    try:
+        lines = traceback.format_exception(type(error), error, _without_our_frames(error.__traceback__))
+        text = "".join(lines)
+    except Exception:
+        text = f"{type(error).__qualname__}: {message}\n(its traceback could not be formatted)"
+    names = names_of(type(error))
+    return codec.dumps_error(names[0], names, message, text)
+
+
+def _without_our_frames(tb: TracebackType | None) -> TracebackType | None:
+    """The traceback from the user's first frame on; all of it if there is none."""
+    frame = tb
+    while frame is not None and frame.tb_frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.tb_next
+    return frame or tb
+
+
+def _is_exception(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseException)

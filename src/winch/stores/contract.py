@@ -1,0 +1,833 @@
+"""What a store does: the verbs as three protocols, and the records that cross the seam.
+
+A job changes state only through a verb, and a verb is one guarded, atomic transition. Every store keeps the rules here to
+the letter; `tests/model.py` is the same contract as the simplest possible program, `tests/contract/` compares them.
+
+Conventions
+    *Time* is the store's, in integer milliseconds since the epoch. What the caller knows crosses the seam as a delay or an
+    age in milliseconds, never as a point in time. `0` stands for "no such moment".
+    *Ids* are text: a job's, a worker's, an executor's, a channel's.
+    *Bytes* are opaque: a store never looks into a payload, a result, a detail or a meta.
+    *Changing verbs* take `call`, the number of the call. Repeated with the same number they change nothing and answer the
+    same; a lower number than the channel's last changes nothing and raises `StaleCall`. Without `call` the store numbers
+    the call itself, on a channel that belongs to the calling thread. (PROTOCOL rules 1 to 4.)
+    *A refused call has written nothing*: every verb reads and checks before its first write.
+
+Steps that several verbs share (each exists once per store)
+    `queue(job)`   the one way into `queued`: state, index, score, `enqueued_at`, and the queue's marker.
+    `end(job)`     the one place where a job becomes terminal or vanishes: result, retention, callbacks, children, waiters.
+    `fire(n)`      takes up to n children from the children sets of ended parents, each once.
+    `promote(n)`   moves up to n due jobs from `scheduled` to `queued`, earliest first.
+    `lapse(job)`   what becomes of a claim whose executor is gone: see `Liveness.retire`.
+
+Order
+    The score of a job in its queue is `-priority * 2**44 + n`; n counts up from 1 per store for jobs that join the back and
+    down from -1 for `at_front`. A job keeps its score with it, so what is given back gets its old place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+from winch.errors import WorkerError
+from winch.states import JobStatus
+
+__all__ = [
+    "ENQUEUE_BATCH",
+    "HISTORY",
+    "KEEP_FAILED",
+    "KEEP_FINISHED",
+    "TURN_BATCH",
+    "TURN_BYTES",
+    "AttemptRecord",
+    "Beat",
+    "Call",
+    "CallbackEvent",
+    "Claim",
+    "Command",
+    "Control",
+    "Enqueued",
+    "Held",
+    "HotPath",
+    "JobRecord",
+    "Liveness",
+    "MetricRow",
+    "NewCallback",
+    "NewJob",
+    "OnFailure",
+    "Outcome",
+    "OutcomeKind",
+    "Retired",
+    "StaleCall",
+    "Store",
+    "Tally",
+    "TallyKey",
+    "Turn",
+    "Waiter",
+    "WorkerInfo",
+    "WorkerRecord",
+]
+
+TURN_BATCH = 100
+"""The most outcomes, begins, claims, promotions and fired children of one turn."""
+
+TURN_BYTES = 1_000_000
+"""A turn stops claiming once the payloads it hands out exceed this many bytes (the first is always handed out)."""
+
+ENQUEUE_BATCH = 1_000
+"""The most jobs of one `enqueue` call."""
+
+HISTORY = 10
+"""The most attempts that a job's record keeps, the newest."""
+
+KEEP_FINISHED, KEEP_FAILED = 500_000, 100_000
+"""The most finished and failed jobs kept per queue, the newest."""
+
+CallbackEvent = Literal["success", "failure", "stopped"]
+OnFailure = Literal["cancel", "wait", "run"]
+OutcomeKind = Literal["finished", "failed", "retry", "returned", "stopped"]
+
+
+class StaleCall(WorkerError):
+    """A call whose number is lower than the last of its channel: somebody else speaks on the channel."""
+
+
+class Call(NamedTuple):
+    """The number of a changing call. A channel has one call in flight, and its numbers only grow."""
+
+    channel: str
+    number: int
+
+
+# ---- what goes in ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NewCallback:
+    """A job to create when its parent ends in a certain way: kind `callback`, the parent's queue, its front.
+
+    The callback job's id is `winch.ids.callback_id` (parent id, event, the parent's `created_at` and `attempts`), so that
+    every store makes the same. Its record carries the parent as it ended (`JobRecord.parent`). It has the parent's `result_ttl` if the parent finished,
+    else `failure_ttl`; no own callbacks, no parents; priority and max_crashes as its parent.
+
+    Attributes:
+        event: `success` (state finished), `failure` (state failed), `stopped` (state stopped).
+        payload: The callback job's payload.
+    """
+
+    event: CallbackEvent
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to enqueue.
+
+    Attributes:
+        id: Made by the client, a UUIDv7 in text form unless the user chose one.
+        queue: The queue's name.
+        payload: Function, arguments and options, opaque.
+        priority: -500 to 500, higher first.
+        at_front: Join before all others of the same priority.
+        delay: Milliseconds until it is due; 0 is at once.
+        ttl: Milliseconds it may wait in `queued` before its first run; 0 is without end.
+        result_ttl: Milliseconds that a finished job is kept; 0 is not at all, -1 without end.
+        failure_ttl: The same for failed, canceled and stopped jobs.
+        max_crashes: The charged crash with this number ends the job as failed.
+        meta: Opaque.
+        parents: Jobs it waits for, at most 10,000, none twice. Earlier jobs of the same call may be named.
+        on_failure: What becomes of it when a parent ends other than finished: `cancel` it, `wait` on (for a requeue of the
+            parent), or `run` it all the same.
+        callbacks: At most one per event.
+    """
+
+    id: str
+    queue: str
+    payload: bytes
+    priority: int = 0
+    at_front: bool = False
+    delay: int = 0
+    ttl: int = 0
+    result_ttl: int = 500_000
+    failure_ttl: int = 31_536_000_000
+    max_crashes: int = 3
+    meta: bytes = b""
+    parents: tuple[str, ...] = ()
+    on_failure: OnFailure = "cancel"
+    callbacks: tuple[NewCallback, ...] = ()
+
+
+class Held(NamedTuple):
+    """A claim, named by its token and its job. Tokens are unique, the id saves the store a look-up."""
+
+    token: int
+    id: str
+
+
+class Outcome(NamedTuple):
+    """What became of a claim. It settles only while the job is `started` under this very token and executor.
+
+    Attributes:
+        token: The claim's.
+        id: The job's.
+        kind: `finished`, `failed` and `stopped` end the job. `retry` puts it into `queued`, or `scheduled` if there is a
+            delay. `returned` puts it back to its old place in `queued` as if it had never been claimed; it makes no attempt
+            record unless there is a detail.
+        reason: One of `winch.states.REASONS`.
+        run: How long the job ran, in milliseconds. `started_at` is the end less this.
+        age: How long ago it ended, in milliseconds.
+        result: For `finished`: the encoded value; `b""` is None.
+        detail: For the attempt record: the error, as the codec packs it.
+        delay: For `retry`: milliseconds from now.
+        counts: For `retry`: whether `fails` goes up by one.
+        at_front: For `retry` without delay: join the front.
+    """
+
+    token: int
+    id: str
+    kind: OutcomeKind
+    reason: str = ""
+    run: int = 0
+    age: int = 0
+    result: bytes = b""
+    detail: bytes = b""
+    delay: int = 0
+    counts: bool = True
+    at_front: bool = False
+
+
+class TallyKey(NamedTuple):
+    """What is counted: jobs of a function in a queue, per series and bucket.
+
+    Attributes:
+        series: `wait` and `run` (bucket: position on the log scale of `winch.metrics`), `outcome` (bucket: position in
+            `winch.metrics.OUTCOMES`).
+    """
+
+    queue: str
+    function: str
+    series: str
+    bucket: int
+
+
+Tally = Mapping[TallyKey, int]
+"""Increments to the metrics; they come with a turn and are stored in minute and hour rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A worker that comes to life.
+
+    Attributes:
+        id: New for every process.
+        name: A label for people; several workers may share it.
+        host: Host name.
+        boot: Identifies the running kernel and pid namespace: equal means that pids can be compared.
+        pid: The supervisor's.
+        pid_start: The start time of that process as the kernel tells it, so that a reused pid is not taken for it.
+        queues: In the order of their priority.
+        version: Of winch and of the user's code, a label.
+        ttl: Milliseconds without a beat after which it is dead.
+        interval: Milliseconds between its beats.
+        processes: How many executors it keeps.
+    """
+
+    id: str
+    name: str
+    host: str
+    boot: str
+    pid: int
+    pid_start: int
+    queues: tuple[str, ...]
+    version: str
+    ttl: int
+    interval: int
+    processes: int
+
+
+# ---- what comes out -------------------------------------------------------------------------------------------------
+
+
+class Enqueued(NamedTuple):
+    """The answer to `enqueue`: the store's time, and the state each job was put into."""
+
+    now: int
+    states: tuple[JobStatus, ...]
+
+
+class AttemptRecord(NamedTuple):
+    """One run of a job.
+
+    Attributes:
+        started_at: Milliseconds since the epoch.
+        ended_at: Milliseconds since the epoch.
+        outcome: As in `Outcome.kind`; `returned` also for a run that was lost in a crash without blame. A job ended by
+            `cancel(stop=True)` has an attempt `stopped`. A charged crash is `failed` (the last) or `retry`.
+        reason: One of `winch.states.REASONS`.
+        worker: The worker's name, `""` if it is not known.
+        detail: As the codec packed it, or `b""`. For a crash: the UTF-8 text that the retirer gave.
+    """
+
+    started_at: int
+    ended_at: int
+    outcome: OutcomeKind
+    reason: str
+    worker: str
+    detail: bytes
+
+
+class Claim(NamedTuple):
+    """A job handed to an executor. A tuple: a hundred are made per turn.
+
+    Attributes:
+        token: Larger than every token before it: the store's time in microseconds, or the last token plus one, whichever is
+            larger.
+        suspect: It runs alone and has been marked as begun by the claim.
+        fails: Attempts that counted against its retry policy.
+        attempts: Ended attempts before this one.
+        wait: Milliseconds between `enqueued_at` and the claim.
+        parent: For a callback: its parent as it ended.
+    """
+
+    token: int
+    id: str
+    queue: str
+    payload: bytes
+    meta: bytes
+    suspect: bool
+    fails: int
+    attempts: int
+    crashes: int
+    created_at: int
+    enqueued_at: int
+    wait: int
+    priority: int
+    parent: JobRecord | None
+
+
+class Turn(NamedTuple):
+    """The answer to `turn`.
+
+    Attributes:
+        now: The store's time.
+        claims: In the order in which they should run.
+        more: The scan stopped before the end of the queues (expired or damaged jobs at the head, the batch's size in bytes)
+            while there was room: turn again at once. Not set merely because `room` was used up.
+        next_due: Milliseconds until the earliest scheduled job of these queues, None if there is none.
+        late: Tokens of outcomes that did not settle: the claim is not held any more.
+        alone: A suspect waits in these queues which this executor could not take: because it holds claims, or because its
+            worker already runs a suspect. Such a suspect's queue has its marker; look again in a while rather than at once.
+    """
+
+    now: int
+    claims: tuple[Claim, ...]
+    more: bool
+    next_due: int | None
+    late: tuple[int, ...]
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """All that the store knows of a job.
+
+    Attributes:
+        state: Where it is in its life.
+        reason: Why it ended so: `reason` of the last outcome, `dependency`, `expired`, ...; `""` while it has not ended.
+        fails: Attempts that counted against its retry policy; `requeue` sets it to 0.
+        crashes: Charged crashes; `requeue` sets it to 0.
+        attempts: Ended attempts over its whole life.
+        suspect: It may have killed a process, and is handed out alone.
+        begun: Held, and known to have begun.
+        created_at, enqueued_at, started_at, ended_at, due_at: Milliseconds since the epoch, 0 for never. `enqueued_at` is
+            the last time it entered `queued` other than by being given back; `started_at` the claim, or the begin, or (once
+            settled) the end less the run time of the last attempt; `due_at` is set while it is scheduled (or deferred with
+            a delay).
+        expires_at: When an ended job will be removed, 0 for never.
+        pending: How many parents it still waits for.
+        token, executor, worker: Of the current claim; 0 and `""` if it is not held. `worker` is the worker's name, and stays
+            after the end.
+        result: `b""` if there is none, or it is None.
+        history: Oldest first, at most `HISTORY`.
+        parent: For a callback: its parent as it ended (without that one's own `parent`).
+        now: The store's time of this reading.
+    """
+
+    id: str
+    queue: str
+    state: JobStatus
+    payload: bytes
+    reason: str = ""
+    priority: int = 0
+    fails: int = 0
+    crashes: int = 0
+    max_crashes: int = 3
+    attempts: int = 0
+    suspect: bool = False
+    begun: bool = False
+    created_at: int = 0
+    enqueued_at: int = 0
+    started_at: int = 0
+    ended_at: int = 0
+    due_at: int = 0
+    expires_at: int = 0
+    ttl: int = 0
+    result_ttl: int = 0
+    failure_ttl: int = 0
+    pending: int = 0
+    on_failure: OnFailure = "cancel"
+    token: int = 0
+    executor: str = ""
+    worker: str = ""
+    result: bytes = b""
+    meta: bytes = b""
+    history: tuple[AttemptRecord, ...] = ()
+    parent: JobRecord | None = None
+    now: int = 0
+
+
+class Command(NamedTuple):
+    """Something a worker is asked to do. It is kept until a beat acknowledges its number.
+
+    Attributes:
+        number: Counts up per worker from 1.
+        name: `lost` (the claim was taken away: stop that job), `shutdown` (stop as on SIGTERM), or a later command.
+        token: For `lost`, else 0.
+        id: The job's for `lost`, else `""`.
+    """
+
+    number: int
+    name: str
+    token: int = 0
+    id: str = ""
+
+
+class Beat(NamedTuple):
+    """The answer to `beat`.
+
+    Attributes:
+        now: The store's time.
+        strays: Executors that are enlisted for this worker and were not named: the supervisor retires them.
+        commands: All that are not acknowledged, oldest first.
+        next_due: Milliseconds until the earliest scheduled job of any queue of this worker, None if there is none.
+        rescued: Workers that this beat declared dead and whose claims it freed.
+    """
+
+    now: int
+    strays: tuple[str, ...]
+    commands: tuple[Command, ...]
+    next_due: int | None
+    rescued: tuple[str, ...]
+
+
+class Retired(NamedTuple):
+    """The answer to `retire`: what became of the claims that were still held, as job ids."""
+
+    returned: tuple[str, ...]
+    suspects: tuple[str, ...]
+    charged: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecord:
+    """A worker as the store sees it.
+
+    Attributes:
+        beat_age: Milliseconds since the last beat.
+        started_at: Milliseconds since the epoch.
+        alive: Its last beat is younger than its ttl.
+        jobs: Ids of the jobs that its executors hold, begun ones first, then by token.
+        finished, failed: Settled by it so far.
+        run_ms: Sum of the run times of what it settled.
+    """
+
+    info: WorkerInfo
+    beat_age: int
+    started_at: int
+    alive: bool
+    executors: tuple[str, ...]
+    jobs: tuple[str, ...]
+    finished: int = 0
+    failed: int = 0
+    run_ms: int = 0
+
+
+class MetricRow(NamedTuple):
+    """One number of the metrics: all increments of a key in a minute or an hour that began at `at` (ms).
+
+    Besides the series of `TallyKey` there are `depth` (bucket 0: jobs queued) and `oldest` (bucket 0: age in ms of the
+    oldest queued job), one sample a minute and queue, function `""`, minute rows only.
+    """
+
+    at: int
+    key: TallyKey
+    value: int
+
+
+# ---- the verbs ------------------------------------------------------------------------------------------------------
+
+
+class Waiter(Protocol):
+    """Something to sleep on until there may be work. It carries hints, never jobs, and changes no job's state.
+
+    Use: `arm()`, then select on `fileno()` for at most `poll` seconds, then `take()`. Two waiters on the same queue share
+    the hints: one hint wakes one of them. Errors of the connection are swallowed: the waiter reconnects, and `take()`
+    answers True (look for yourself).
+    """
+
+    poll: float | None
+    """The longest time in seconds to sleep before `take()` is called all the same; None: as long as you like."""
+
+    def arm(self) -> None:
+        """Start to listen, if it does not listen yet. Cheap when it already does."""
+        ...
+
+    def fileno(self) -> int:
+        """A descriptor that becomes readable when a hint comes."""
+        ...
+
+    def take(self) -> bool:
+        """Consume what has come, without blocking. True: there may be work, take a turn. It is disarmed then."""
+        ...
+
+    def disarm(self) -> bool:
+        """Stop to listen. True: a hint came while stopping; the caller takes a turn, which passes it on."""
+        ...
+
+    def close(self) -> None:
+        """Release the descriptor. A hint that is under way may be lost: the next beat of any worker restores it."""
+        ...
+
+
+class HotPath(Protocol):
+    """What happens for every job."""
+
+    def enqueue(self, jobs: Sequence[NewJob], *, call: Call | None = None) -> Enqueued:
+        """Create up to `ENQUEUE_BATCH` jobs in one step: all of them, or none.
+
+        A job with unmet parents becomes `deferred`; else with a delay `scheduled`; else `queued`. A parent that is finished
+        is met. A parent that ended otherwise counts as its child's `on_failure` says: `run` met, `wait` unmet, `cancel`:
+        the child is created `canceled`, reason `dependency` (its own later children follow the same rule). A parent's id
+        that belongs to a job which vanished is unknown.
+        An ended job with the same id is replaced, history, result and index entry included; children that `wait` for it
+        stay its children.
+
+        Raises:
+            DuplicateJob: An id is used by a job that has not ended, or twice in `jobs`. The error's `args[1]` is the id.
+            UnknownDependency: A parent does not exist. `args[1]` is its id.
+        """
+        ...
+
+    def turn(
+        self,
+        executor: str,
+        number: int,
+        outcomes: Sequence[Outcome],
+        begins: Sequence[Held],
+        queues: Sequence[str],
+        room: int,
+        tally: Tally,
+    ) -> Turn:
+        """Settle what is done, mark what has begun, fire, promote, and claim up to `room` jobs, in one step.
+
+        The call is numbered: channel `executor`, number `number`. Repeated, it answers the claims of that turn that are
+        still held under the same tokens. At most `TURN_BATCH` of each are given and taken.
+
+        Order: settle (in order), begin, tally, `fire(100)`, `promote(100)` for the queues named, claim.
+        Claiming takes the queues in the order given, paused ones never; in a queue first the oldest suspect, if this
+        executor holds nothing and its worker runs no suspect: then the suspect is the only claim, marked begun. Otherwise
+        the unsuspected jobs with the lowest scores. A job whose `ttl` is over (only before its first run: `fails`, `crashes`
+        and `attempts` all 0) ends `canceled`, reason `expired`. A record that cannot be read is removed from `queued`, and
+        listed as failed with reason `undecodable`; the turn goes on.
+        At the end, each queue named or touched that has claimable work has its marker.
+
+        Raises:
+            NotEnlisted: The executor is not enlisted, or its worker is gone. Nothing happened.
+        """
+        ...
+
+    def begin_turn(
+        self,
+        executor: str,
+        number: int,
+        outcomes: Sequence[Outcome],
+        begins: Sequence[Held],
+        queues: Sequence[str],
+        room: int,
+        tally: Tally,
+    ) -> Callable[[], Turn]:
+        """`turn`, sent at once and answered when the returned function is called, so that jobs can run meanwhile.
+
+        Until then nothing else may be asked of this store by this thread. The function may be called by another thread.
+        """
+        ...
+
+    def waiter(self, queues: Sequence[str]) -> Waiter:
+        """Something to sleep on until one of these queues may have work."""
+        ...
+
+    def await_end(self, ids: Sequence[str], timeout: float, wake: int | None = None) -> list[JobRecord]:
+        """Wait until at least one of these jobs has ended, at most `timeout` seconds.
+
+        Args:
+            ids: Unknown ids count as ended, and are absent from the answer; if all are unknown it returns at once.
+            timeout: Seconds; 0 looks once.
+            wake: A descriptor; when it becomes readable the call returns early, with what it has.
+
+        Returns:
+            The records of those that have ended, maybe none.
+        """
+        ...
+
+    def annotate(self, id: str, meta: bytes, *, call: Call | None = None) -> None:
+        """Replace a job's meta.
+
+        Raises:
+            NoSuchJob: There is no such job.
+        """
+        ...
+
+
+class Liveness(Protocol):
+    """Who is alive, and what becomes of what the dead held."""
+
+    def enlist(self, worker: WorkerInfo, *, call: Call | None = None) -> int:
+        """Register a worker; its beat and its `since` are now. Returns the store's time. An id that exists is an error.
+
+        Raises:
+            StaleCall: A worker of that id exists, or has been here before and was retired or rescued within the hour.
+        """
+        ...
+
+    def enlist_executor(self, worker: str, executor: str, *, call: Call | None = None) -> None:
+        """Allow an executor of this worker to take turns.
+
+        Raises:
+            NotEnlisted: The worker is not enlisted.
+        """
+        ...
+
+    def beat(
+        self,
+        worker: str,
+        number: int,
+        executors: Sequence[str],
+        acknowledged: int = 0,
+        gone: Sequence[str] = (),
+    ) -> Beat:
+        """Say that a worker and these executors are alive; rescue, re-arm and clean up on the way.
+
+        Channel `worker`, number `number`. In this order: drop commands up to number `acknowledged`; `since` is reset to now
+        if the last beat is more than two of the worker's intervals old; its beat is now (a beat in the future is set to
+        now); then, if `now - since >= ttl`, every other worker whose beat is older than its own ttl is rescued; workers in
+        `gone` (whose process the caller knows to be gone) are rescued in any case; then `fire(100)`, `promote(100)`, ended
+        jobs past their expiry are removed (up to 100, and those beyond `KEEP_FINISHED`/`KEEP_FAILED`), markers are pushed
+        for every queue with claimable work, and once a minute depth and oldest age of each queue are sampled.
+
+        A rescue ends the enlistment of the worker and of its executors and lets their claims `lapse`: if the worker ran a
+        suspect, the suspect is charged and everything else returns; otherwise all begun jobs become suspects; if none had
+        begun, all claims do.
+
+        Raises:
+            NotEnlisted: The worker is not enlisted, or was rescued. A beat never creates.
+        """
+        ...
+
+    def promote(self, *, call: Call | None = None) -> int | None:
+        """`fire(100)` and `promote(100)` over all queues. Returns milliseconds until the next due job (0: there are more)."""
+        ...
+
+    def retire(
+        self,
+        executor: str,
+        *,
+        outcomes: Sequence[Outcome] = (),
+        crashed: bool = False,
+        begun: Sequence[Held] = (),
+        detail: str = "",
+        call: Call | None = None,
+    ) -> Retired:
+        """End an executor's enlistment: settle these outcomes, then let every claim it still holds lapse, in one step.
+
+        An executor that is not enlisted is retired already: the answer is empty, and nothing happens.
+
+        Args:
+            executor: Whose claims.
+            outcomes: Settled first, as in `turn`.
+            crashed: Whether the executor died of what it ran. If not, every claim returns without blame.
+            begun: Claims that its vitals show as running, in addition to those the store knows as begun.
+            detail: What is known of the crash, for the attempt record ("killed by signal 9").
+            call: The number of the call.
+
+        A claim that lapses returns to `queued` at its old place. With `crashed`: the only begun claim is charged; if
+        several had begun they all become suspects, uncharged; if none had begun, all claims do. A charged job's `crashes`
+        and `attempts` go up by one; at `max_crashes` it ends `failed`, reason `crashed` (attempt `failed`, reason
+        `crashed`, and `detail`), below it it returns as a suspect (attempt `retry`, reason `crashed`). A begun job that
+        lapses uncharged because of a crash or a rescue gets an attempt `returned`, reason `crashed`, too.
+        A claim that was a suspect and was not charged stays one until an outcome of it settles (`returned` keeps it).
+        """
+        ...
+
+    def retire_worker(self, worker: str, *, call: Call | None = None) -> None:
+        """End a worker's enlistment, and that of executors it still has, whose claims return without blame."""
+        ...
+
+    def workers(self) -> list[WorkerRecord]:
+        """All workers, by name. Also the dead that nobody has rescued yet."""
+        ...
+
+    def hints(self, worker: str) -> Waiter:
+        """Something for a supervisor to sleep on: readable when a command came or an earlier job became due."""
+        ...
+
+    def drained(self, queues: Sequence[str]) -> bool:
+        """Whether nothing is left for a burst: nothing claimable or firing, and no claims of a worker that is dead."""
+        ...
+
+
+class Control(Protocol):
+    """What people and programs ask and tell. Reading never writes."""
+
+    def get(self, ids: Sequence[str]) -> list[JobRecord | None]:
+        """The records of these jobs, None for the unknown (an ended job past its expiry is unknown)."""
+        ...
+
+    def list(
+        self, queue: str, state: JobStatus, *, offset: int = 0, limit: int = 100, newest: bool = False
+    ) -> list[str]:
+        """Ids of a queue's jobs in a state.
+
+        In the order of claims for `queued`; by due time for `scheduled`; by the time they got there for `started`,
+        `deferred` and `blocked` (the claim's token; the creation); by expiry (ties by id) for ended ones, the expired left
+        out, those without end last. `newest` turns it round.
+        """
+        ...
+
+    def counts(self, queues: Sequence[str] | None = None) -> dict[str, dict[JobStatus, int]]:
+        """Per queue the number of jobs in every state (all nine), for all known queues by name unless some are named."""
+        ...
+
+    def queues(self) -> list[str]:
+        """The names of all queues that ever held a job and were not deleted, sorted."""
+        ...
+
+    def position(self, id: str) -> int | None:
+        """A queued job's place in its queue, 0 is next; None if it is not queued."""
+        ...
+
+    def cancel(self, id: str, *, stop: bool = False, call: Call | None = None) -> JobStatus:
+        """End a job that waits as `canceled`; with `stop`, one that runs as `stopped`.
+
+        A stopped job's claim is taken away at once: its outcome will be late, and its worker gets the command `lost`.
+
+        Returns:
+            The state it had before.
+
+        Raises:
+            NoSuchJob: There is no such job.
+            InvalidJobOperation: It has ended, or it runs and `stop` is not set.
+        """
+        ...
+
+    def requeue(self, id: str, *, at_front: bool = False, call: Call | None = None) -> JobStatus:
+        """Put an ended job back into its queue, with `fails` and `crashes` at 0, no result, not suspect, its history kept.
+
+        Returns:
+            The state it had before.
+
+        Raises:
+            NoSuchJob: There is no such job.
+            InvalidJobOperation: It has not ended.
+        """
+        ...
+
+    def delete(self, ids: Sequence[str], *, call: Call | None = None) -> int:
+        """Remove up to `ENQUEUE_BATCH` jobs in any state, with all they had. Returns how many there were.
+
+        Children go as when the parent failed, save that `wait` cancels too. A running job's claim is taken away as in
+        `cancel`.
+        """
+        ...
+
+    def empty(self, queue: str, *, limit: int = 1_000, call: Call | None = None) -> int:
+        """Remove up to `limit` of a queue's queued jobs, as `delete` does. Returns how many."""
+        ...
+
+    def forget(self, queue: str, *, call: Call | None = None) -> bool:
+        """Take a queue that holds no job from the list of queues, and its pause with it. False: it holds jobs."""
+        ...
+
+    def pause(self, queue: str, *, call: Call | None = None) -> None:
+        """Hand out no more of a queue's jobs. They can still be enqueued."""
+        ...
+
+    def resume(self, queue: str, *, call: Call | None = None) -> None:
+        """Hand out a queue's jobs again."""
+        ...
+
+    def paused(self) -> list[str]:
+        """The names of the paused queues, sorted."""
+        ...
+
+    def send(self, worker: str, name: str, *, call: Call | None = None) -> int:
+        """Give a worker a command. Returns its number.
+
+        Raises:
+            NotEnlisted: There is no such worker.
+        """
+        ...
+
+    def metrics(self, since: int, *, hours: bool = False) -> list[MetricRow]:
+        """The metrics' minute (24 h are kept) or hour rows (60 days) of the last `since` milliseconds, by time and key."""
+        ...
+
+    def now(self) -> int:
+        """The store's time in milliseconds."""
+        ...
+
+
+class Store(HotPath, Liveness, Control, Protocol):
+    """A place where jobs live. Safe to use from any thread and after a fork: connections belong to a thread and a pid."""
+
+    place: str
+    """The absolute address for people, without password."""
+
+    url: str
+    """The address with which another process can open the same store."""
+
+    deadline: float
+    """Seconds that a call may take in all, repeats included."""
+
+    created: bool
+    """This object has just made the store: it was not there before."""
+
+    def open(self, *, create: bool = True) -> None:
+        """Connect now and check the schema; every verb does it by itself when needed.
+
+        Raises:
+            StoreNotFound: There is none, and `create` is False. Nothing is written.
+            StoreUnavailable: It does not answer.
+            StoreRefused: Its schema is newer than this winch.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close every connection of this process."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """How to open a store.
+
+    Attributes:
+        namespace: Keeps several winches apart in one store.
+        deadline: Seconds that a call may take in all.
+        extra: What else the URL's query says.
+    """
+
+    namespace: str = "winch"
+    deadline: float = 5.0
+    extra: Mapping[str, str] = field(default_factory=dict[str, str])

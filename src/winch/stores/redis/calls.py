@@ -1,0 +1,312 @@
+"""The only caller of scripts: sends a call, reads its answer, and repeats it identically until one comes."""
+# redis-py leaves parts of its connections without types; what leaves this module is typed:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import hiredis
+from redis import exceptions
+from redis.connection import AbstractConnection
+
+from winch.errors import StoreError, StoreRefused, StoreUnavailable
+from winch.stores.contract import Call
+from winch.stores.redis.addresses import Address
+from winch.stores.redis.scripts import Script, script
+
+__all__ = ["Argument", "Calls", "Line", "OutOfMemory", "Refusal", "pack_command"]
+
+Argument = bytes | str | int | float
+
+_RETRIED = frozenset(
+    {"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS", "UNBLOCKED", "MOVED", "ASK"}
+)
+_ADVICE = {
+    "OOM": "it is full (maxmemory): raise maxmemory, or let jobs be removed (result_ttl, failure_ttl)",
+    "NOAUTH": "it wants a password",
+    "WRONGPASS": "the user name or the password is wrong or missing",
+    "NOPERM": "the user may not do this: allow +evalsha +script|load +blpop +subscribe +client|unblock on its keys",
+    "WRONGTYPE": "a key of the namespace holds something that is not winch's: choose another namespace",
+    "MISCONF": "it cannot save its data and refuses writes: see the server's log",
+    "NOSCRIPT": "it forgets scripts as soon as they are loaded",
+}
+# redis-py takes the code off the message of these.
+_CODES: tuple[tuple[type[Exception], str], ...] = (
+    (exceptions.OutOfMemoryError, "OOM"),
+    (exceptions.NoScriptError, "NOSCRIPT"),
+    (exceptions.BusyLoadingError, "LOADING"),
+    (exceptions.ReadOnlyError, "READONLY"),
+    (exceptions.NoPermissionError, "NOPERM"),
+    (exceptions.MasterDownError, "MASTERDOWN"),
+    (exceptions.ClusterDownError, "CLUSTERDOWN"),
+    (exceptions.TryAgainError, "TRYAGAIN"),
+    (exceptions.MovedError, "MOVED"),
+    (exceptions.AskError, "ASK"),
+    (exceptions.AuthenticationError, "WRONGPASS"),
+)
+_find_code = re.compile(rf"\b({'|'.join((*_RETRIED, *_ADVICE))})\b").search
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
+_ATTEMPTS_PER_DEADLINE = 2.5
+"""A silent server is given up on after this part of the deadline, so that there is time for a second attempt."""
+
+
+def pack_command(*words: Argument) -> bytes:
+    """A command as it goes over the wire."""
+    return hiredis.pack_command(words)  # pyright: ignore[reportArgumentType] - hiredis says "a tuple of one"
+
+
+class Refusal(StoreError):
+    """A script refused the call with a code of its own: `args` are the code and the numbers that follow it."""
+
+
+class OutOfMemory(StoreRefused):
+    """The server is at its maxmemory, and has written nothing."""
+
+
+class Line:
+    """A connection of one thread, and the channel on which the thread numbers its calls."""
+
+    def __init__(self, connect: Callable[[float], AbstractConnection], timeout: float) -> None:
+        self.pid = os.getpid()
+        self.channel = os.urandom(12).hex()
+        self.number = 0
+        self.sent = False
+        self._connect = connect
+        self._timeout = timeout
+        self._connection: AbstractConnection | None = None
+        self._is_hasty = False
+
+    def next_call(self) -> Call:
+        """A new number on the channel of this thread."""
+        self.number += 1
+        return Call(self.channel, self.number)
+
+    def send(self, packed: bytes, within: float) -> None:
+        """Send a command; connect first if need be, with timeouts no longer than `within` seconds."""
+        self.sent = False
+        try:
+            if self._connection is None:
+                self._open(within)
+            connection = self._connection
+            if connection is None:
+                raise exceptions.ConnectionError("the connection was closed by another thread")
+            self.sent = True
+            connection.send_packed_command((packed,), check_health=False)
+        except BaseException:
+            self.drop()
+            raise
+
+    def read(self) -> Any:
+        """Read the answer to what was sent. Errors of the server are raised; only then the connection stays."""
+        try:
+            connection = self._connection
+            if connection is None:
+                raise exceptions.ConnectionError("the connection was dropped")
+            answer: Any = connection.read_response(disable_decoding=True)
+        except exceptions.ResponseError:
+            raise
+        except BaseException:
+            self.drop()
+            raise
+        if self._is_hasty:
+            self.drop()
+        return answer
+
+    def drop(self) -> None:
+        """Close the connection; the next `send` makes a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.disconnect()
+
+    def _open(self, within: float) -> None:
+        self._is_hasty = within < self._timeout
+        connection = self._connect(max(0.05, min(within, self._timeout)))
+        connection.connect()
+        self._connection = connection
+
+
+class Calls:
+    """Calls scripts over connections that belong to the calling thread and to this process.
+
+    Args:
+        address: Where the store is.
+        prefix: What its keys begin with.
+        deadline: Seconds that a call may take in all.
+        before_first: Called once, before the first script, with whether that one changes anything.
+    """
+
+    def __init__(self, address: Address, prefix: bytes, deadline: float, before_first: Callable[[bool], None]) -> None:
+        self.address = address
+        self.prefix = prefix
+        self.deadline = deadline
+        self.is_open = False
+        self._before_first = before_first
+        self._node = address  # in a cluster the node that holds our slot
+        self._local = threading.local()
+        self._lines: weakref.WeakValueDictionary[int, Line] = weakref.WeakValueDictionary()
+
+    def read(self, verb: str, *arguments: Argument) -> Any:
+        """Call a script that changes nothing."""
+        if not self.is_open:
+            self._before_first(False)
+        return self._finish(self._line("calls"), script(verb), self._pack(verb, *arguments))
+
+    def change(self, verb: str, call: Call | None, *arguments: Argument) -> Any:
+        """Call a changing script under a number: the one given, or the next of this thread.
+
+        Raises:
+            Refusal: The script refused; nothing was written.
+            StoreRefused: The server refused.
+            StoreUnavailable: There was no answer before the deadline.
+        """
+        if not self.is_open:
+            self._before_first(True)
+        line = self._line("calls")
+        channel, number = call or line.next_call()
+        return self._finish(line, script(verb), self._pack(verb, channel, number, *arguments))
+
+    def next_call(self) -> Call:
+        """A new number on the calling thread's own channel."""
+        return self._line("calls").next_call()
+
+    def begin_change(self, verb: str, call: Call, *arguments: Argument) -> Callable[[], Any]:
+        """Send a changing call and return what reads its answer; on any trouble that repeats the identical call.
+
+        It has a connection of its own, so that other calls of the thread may come between.
+        """
+        if not self.is_open:
+            self._before_first(True)
+        line, packed = self._line("turns"), self._pack(verb, *call, *arguments)
+        until = time.monotonic() + self.deadline
+        try:
+            line.send(packed, self.deadline)
+        except (exceptions.ConnectionError, exceptions.TimeoutError, OSError):
+            return lambda: self._finish(line, script(verb), packed, may_have_happened=line.sent)
+        return lambda: self._finish(line, script(verb), packed, until, is_sent=True)
+
+    def command(self, *words: Argument) -> Any:
+        """Send a command that is no script and changes no job; it is repeated in the same way."""
+        return self._finish(self._line("calls"), None, pack_command(*words))
+
+    def connection(self) -> AbstractConnection:
+        """A new connection for somebody who waits on it."""
+        return self._node.connection(self.deadline, keepalive=True)
+
+    def close(self) -> None:
+        """Close the connections of this process."""
+        for reference in self._lines.valuerefs():
+            line = reference()
+            if line is not None and line.pid == os.getpid():
+                line.drop()
+
+    def _line(self, use: str) -> Line:
+        """The calling thread's connection for a use; after a fork a new one, on a channel of its own."""
+        line: Line | None = getattr(self._local, use, None)
+        if line is None or line.pid != os.getpid():
+            line = Line(self._connect, self.deadline / _ATTEMPTS_PER_DEADLINE)
+            setattr(self._local, use, line)
+            self._lines[id(line)] = line  # no lock: one that is held during a fork is held for ever in the child
+        return line
+
+    def _connect(self, timeout: float) -> AbstractConnection:
+        return self._node.connection(timeout)
+
+    def _pack(self, verb: str, *arguments: Argument) -> bytes:
+        return pack_command(b"EVALSHA", script(verb).sha, 1, self.prefix, *arguments)
+
+    def _finish(
+        self,
+        line: Line,
+        wanted: Script | None,
+        packed: bytes,
+        until: float = 0.0,
+        *,
+        is_sent: bool = False,
+        may_have_happened: bool = False,
+    ) -> Any:
+        """Send (unless it is sent), read, and do both again until there is an answer or the deadline has come."""
+        until = until or time.monotonic() + self.deadline
+        pause, loaded = _FIRST_PAUSE, 0
+        while True:
+            try:
+                if not is_sent:
+                    line.send(packed, until - time.monotonic())
+                return line.read()
+            except exceptions.NoScriptError as error:
+                loaded += 1
+                if wanted is None or loaded > 3:
+                    raise self._refused("NOSCRIPT", error) from error
+                packed, is_sent = self._load(line, wanted, packed, until), False
+                continue
+            except (exceptions.RedisError, OSError) as error:
+                is_sent = False
+                code = _code(error)
+                self._judge(line, code, error)
+                trouble: Exception = error
+                may_have_happened |= line.sent and code is None
+            left = until - time.monotonic()
+            if left <= pause:
+                raise self._unavailable(may_have_happened, trouble) from trouble
+            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads clients, hides nothing
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _load(self, line: Line, wanted: Script, packed: bytes, until: float) -> bytes:
+        """Load a script. Returns the call to make next: the same; or if the loading failed, let the loop see why."""
+        try:
+            line.send(pack_command(b"SCRIPT", b"LOAD", wanted.text), until - time.monotonic())
+            line.read()
+        except exceptions.ResponseError as error:
+            if _code(error) not in _RETRIED:
+                raise self._refused(_code(error), error) from error
+        except (exceptions.ConnectionError, exceptions.TimeoutError, OSError):
+            pass  # the same call finds out
+        return packed
+
+    def _judge(self, line: Line, code: str | None, error: Exception) -> None:
+        """Drop the connection and return if the call is worth repeating; else raise what the error means."""
+        if code == "MOVED":
+            self._follow(error)
+        elif code is None and not isinstance(error, exceptions.ResponseError):
+            self._node = self.address.any_node()
+        elif code not in _RETRIED:
+            raise self._refused(code, error) from error
+        line.drop()
+
+    def _follow(self, error: Exception) -> None:
+        """Go where MOVED or ASK lead."""
+        host, port = getattr(error, "host", None), getattr(error, "port", None)
+        if isinstance(host, str) and isinstance(port, int):
+            self._node = self.address.moved_to(host, port)
+
+    def _refused(self, code: str | None, error: Exception) -> StoreError:
+        if code is None:
+            word, *rest = str(error).split()
+            return Refusal(word, *rest) if word.isupper() and word != "ERR" else StoreRefused(self._text(str(error)))
+        kind = OutOfMemory if code == "OOM" else StoreRefused
+        return kind(f"{self._text(_ADVICE.get(code, str(error)))} [{code}]")
+
+    def _unavailable(self, may_have_happened: bool, trouble: Exception) -> StoreUnavailable:
+        told = "the call may have happened" if may_have_happened else "the call has not happened"
+        return StoreUnavailable(f"{self.address.place} gave no answer within {self.deadline:g} s ({trouble}); {told}")
+
+    def _text(self, text: str) -> str:
+        return f"{self.address.place} refused: {text}"
+
+
+def _code(error: Exception) -> str | None:
+    """The code of a server's error that is worth knowing, wherever the server or redis-py have put it."""
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code
+    if not isinstance(error, exceptions.ResponseError):
+        return None
+    found = _find_code(str(error))
+    return found[1] if found else None

@@ -1,0 +1,207 @@
+"""What happens for every job: enqueue, turn, wait. The rules are in the scripts; here is the translation."""
+# The contract names its parameters `id`:
+# ruff: noqa: A001
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from winch.errors import DuplicateJob, NoSuchJob, NotEnlisted, UnknownDependency
+from winch.states import JobStatus
+from winch.stores.contract import (
+    ENQUEUE_BATCH,
+    TURN_BATCH,
+    Call,
+    Enqueued,
+    Held,
+    JobRecord,
+    NewJob,
+    Outcome,
+    StaleCall,
+    Tally,
+    Turn,
+    Waiter,
+)
+from winch.stores.redis.calls import Argument, Calls, OutOfMemory, Refusal
+from winch.stores.redis.keys import ended_channel, marker_key, pack_id
+from winch.stores.redis.records import STATES, claim_of, job_record, pack_job, pack_outcomes, pack_tally_key
+from winch.stores.redis.waiting import EndedJobs, ListWaiter
+
+__all__ = ["HotVerbs", "translated"]
+
+
+def translated(refusal: Refusal, what: str = "") -> Exception:
+    """The error of the contract that a script's refusal stands for, if it needs no more than a name."""
+    code = str(refusal.args[0])
+    if code == "NOTENLISTED":
+        return NotEnlisted(f"{what} is not enlisted")
+    if code == "STALECALL":
+        return StaleCall(" ".join(map(str, refusal.args[1:])))
+    if code == "NOSUCHJOB":
+        return NoSuchJob(f"there is no job {what}")
+    return refusal
+
+
+class HotVerbs:
+    """The verbs of `winch.stores.contract.HotPath`."""
+
+    _calls: Calls
+    _local: threading.local
+
+    def enqueue(self, jobs: Sequence[NewJob], *, call: Call | None = None) -> Enqueued:
+        """See `winch.stores.contract.HotPath.enqueue`."""
+        if len(jobs) > ENQUEUE_BATCH:
+            raise ValueError(f"at most {ENQUEUE_BATCH} jobs per call, not {len(jobs)}")
+        if not jobs:
+            return Enqueued(self.now(), ())
+        packed: list[bytes] = []
+        for job in jobs:
+            packed += (pack_id(job.id), pack_job(job))
+        call = call or self._calls.next_call()
+        try:
+            now, states = self._enqueue(call, packed, is_plain=not any(job.parents for job in jobs))
+        except Refusal as refusal:
+            raise _enqueue_error(refusal, jobs) from None
+        return Enqueued(now, _states(states))
+
+    def turn(
+        self,
+        executor: str,
+        number: int,
+        outcomes: Sequence[Outcome],
+        begins: Sequence[Held],
+        queues: Sequence[str],
+        room: int,
+        tally: Tally,
+    ) -> Turn:
+        """See `winch.stores.contract.HotPath.turn`."""
+        return self.begin_turn(executor, number, outcomes, begins, queues, room, tally)()
+
+    def begin_turn(
+        self,
+        executor: str,
+        number: int,
+        outcomes: Sequence[Outcome],
+        begins: Sequence[Held],
+        queues: Sequence[str],
+        room: int,
+        tally: Tally,
+    ) -> Callable[[], Turn]:
+        """Send a turn and return at once; the function that is returned reads its answer, and may be called once.
+
+        Between the two the server works, and this process may run jobs. Arguments, answer and errors are those of `turn`.
+        """
+        call = Call(executor, number)
+        rest = _rest_of_turn(begins, queues, tally)
+        sizes = (min(room, TURN_BATCH), len(outcomes), len(begins), len(queues), len(tally))
+        read = self._calls.begin_change("turn", call, "strict", *sizes, *pack_outcomes(outcomes), *rest)
+
+        def answer() -> Turn:
+            try:
+                return _turn(read())
+            except OutOfMemory:
+                # Settling goes on, without results; the number is the same, so it happens once (rule 37).
+                poor = pack_outcomes(outcomes, keep_results=False)
+                return _turn(self._calls.change("turn", call, "full", *sizes, *poor, *rest))
+
+        def answer_or_raise() -> Turn:
+            try:
+                return answer()
+            except Refusal as refusal:
+                raise translated(refusal, f"executor {executor}") from None
+
+        return answer_or_raise
+
+    def waiter(self, queues: Sequence[str]) -> Waiter:
+        """See `winch.stores.contract.HotPath.waiter`."""
+        return ListWaiter(self._calls, [marker_key(self._calls.prefix, queue) for queue in queues])
+
+    def await_end(self, ids: Sequence[str], timeout: float, wake: int | None = None) -> list[JobRecord]:
+        """See `winch.stores.contract.HotPath.await_end`."""
+        until = time.monotonic() + timeout
+        ended, is_over = self._ended(ids)
+        if is_over or timeout <= 0:
+            return ended
+        channels = list({ended_channel(self._calls.prefix, pack_id(id)) for id in ids})
+        ends = self._ends()
+        is_listening = ends.listen(channels)
+        try:
+            while True:
+                ended, is_over = self._ended(ids)  # after listening: an end between the two questions is not missed
+                left = until - time.monotonic()
+                if is_over or left <= 0 or not ends.wait(left, wake):
+                    return ended
+                is_listening = (is_listening and ends.is_connected) or ends.listen(channels)
+        finally:
+            ends.leave(channels)
+
+    def annotate(self, id: str, meta: bytes, *, call: Call | None = None) -> None:
+        """See `winch.stores.contract.HotPath.annotate`."""
+        try:
+            self._calls.change("annotate", call, pack_id(id), meta)
+        except Refusal as refusal:
+            raise translated(refusal, id) from None
+
+    def now(self) -> int:
+        """See `winch.stores.contract.Control.now`."""
+        seconds, micros = self._calls.command(b"TIME")
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    def _enqueue(self, call: Call, packed: Sequence[bytes], *, is_plain: bool) -> Any:
+        """Take the short way, and the long one for what that refuses; under one number, so it happens once."""
+        if is_plain:
+            try:
+                return self._calls.change("enqueue", call, *packed)
+            except Refusal as refusal:
+                if refusal.args[0] != "KNOWN":
+                    raise
+        return self._calls.change("enqueue_any", call, *packed)
+
+    def _ends(self) -> EndedJobs:
+        ends: EndedJobs | None = getattr(self._local, "ends", None)
+        if ends is None or ends.pid != os.getpid():
+            ends = self._local.ends = EndedJobs(self._calls)
+        return ends
+
+    def _ended(self, ids: Sequence[str]) -> tuple[list[JobRecord], bool]:
+        """The records of those that have ended, and whether the wait is over: one has ended, or none is known."""
+        *answers, now = self._calls.read("await_end", *map(pack_id, ids))
+        ended = [job_record(id, raw, now) for id, raw in zip(ids, answers, strict=True) if isinstance(raw, bytes)]
+        return ended, bool(ended) or 1 not in answers
+
+
+def _states(digits: bytes) -> tuple[JobStatus, ...]:
+    return tuple([STATES[digit - 48] for digit in digits])
+
+
+def _enqueue_error(refusal: Refusal, jobs: Sequence[NewJob]) -> Exception:
+    code, *numbers = map(str, refusal.args)
+    if code == "DUPLICATE":
+        id = jobs[int(numbers[0]) - 1].id
+        return DuplicateJob(f"the id {id} is in use", id)
+    if code == "UNKNOWN":
+        child, position = int(numbers[0]) - 1, int(numbers[1]) - 1
+        parent = jobs[child].parents[position]
+        return UnknownDependency(f"job {jobs[child].id} depends on {parent}, which does not exist", parent)
+    return translated(refusal)
+
+
+def _rest_of_turn(begins: Sequence[Held], queues: Sequence[str], tally: Tally) -> list[Argument]:
+    rest: list[Argument] = []
+    for token, id in begins:
+        rest += (pack_id(id), token)
+    rest += queues
+    for key, count in tally.items():
+        rest += (pack_tally_key(key), count)
+    return rest
+
+
+def _turn(answer: Any) -> Turn:
+    now, next_due, more, alone, late, flat = answer
+    jobs = iter(flat)
+    claims = tuple([claim_of(id, token, raw, now) for id, token, raw in zip(jobs, jobs, jobs, strict=True)])
+    return Turn(now, claims, bool(more), None if next_due < 0 else next_due, tuple(late), bool(alone))

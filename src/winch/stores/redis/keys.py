@@ -1,0 +1,45 @@
+"""The names of keys, and ids as bytes. Scripts build their keys from the prefix in the same way."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["ended_channel", "hint_key", "marker_key", "pack_id", "prefix", "unpack_id"]
+
+_is_uuid = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
+
+
+def prefix(namespace: str) -> bytes:
+    """What all keys of a namespace begin with; the braces put them into one slot of a cluster."""
+    return b"{%s}:" % namespace.encode()
+
+
+def marker_key(prefix: bytes, queue: str) -> bytes:
+    """The list on which executors wait for work in a queue."""
+    return prefix + b"marker:" + queue.encode()
+
+
+def hint_key(prefix: bytes, worker: str) -> bytes:
+    """The list on which a supervisor waits."""
+    return prefix + b"hint:" + worker.encode()
+
+
+def ended_channel(prefix: bytes, id: bytes) -> bytes:
+    """Where the end of a job is published if somebody waits for it."""
+    return prefix + b"ended:" + id
+
+
+def pack_id(id: str) -> bytes:
+    """A canonical UUID as its 16 bytes; any other id behind `~`, or `~~` where that would make 16 bytes."""
+    if len(id) == 36 and _is_uuid(id):
+        return bytes.fromhex(id.replace("-", ""))
+    raw = b"~" + id.encode()
+    return b"~" + raw if len(raw) == 16 else raw
+
+
+def unpack_id(raw: bytes) -> str:
+    """The id that `pack_id` packed."""
+    if len(raw) != 16:
+        return raw.lstrip(b"~").decode()
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

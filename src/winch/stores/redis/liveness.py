@@ -1,0 +1,118 @@
+"""Who is alive, and what becomes of what the dead held."""
+# The contract names its parameters `id`:
+# ruff: noqa: A001
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from winch.stores.contract import Beat, Call, Held, Outcome, Retired, Waiter, WorkerInfo, WorkerRecord
+from winch.stores.redis.calls import Argument, Calls, Refusal
+from winch.stores.redis.hot import translated
+from winch.stores.redis.keys import hint_key, pack_id, unpack_id
+from winch.stores.redis.records import command_of, pack_info, pack_outcomes, unpack_info
+from winch.stores.redis.waiting import ListWaiter
+
+__all__ = ["LivenessVerbs"]
+
+_LONGEST_NAME = 255
+
+
+class LivenessVerbs:
+    """The verbs of `winch.stores.contract.Liveness`."""
+
+    _calls: Calls
+
+    def enlist(self, worker: WorkerInfo, *, call: Call | None = None) -> int:
+        """See `winch.stores.contract.Liveness.enlist`."""
+        name = worker.name.encode()[:_LONGEST_NAME]
+        queues = "".join(f"\n{queue}\n" for queue in worker.queues)
+        return self._change(
+            "enlist", call, worker.id, name, worker.ttl, worker.interval, queues, pack_info(worker), what=worker.id
+        )
+
+    def enlist_executor(self, worker: str, executor: str, *, call: Call | None = None) -> None:
+        """See `winch.stores.contract.Liveness.enlist_executor`."""
+        self._change("enlist_executor", call, worker, executor, what=f"worker {worker}")
+
+    def beat(
+        self,
+        worker: str,
+        number: int,
+        executors: Sequence[str],
+        acknowledged: int = 0,
+        gone: Sequence[str] = (),
+    ) -> Beat:
+        """See `winch.stores.contract.Liveness.beat`."""
+        call, count = Call(worker, number), len(executors)
+        answer = self._change("beat", call, acknowledged, count, *executors, *gone, what=f"worker {worker}")
+        now, strays, commands, next_due, rescued = answer
+        return Beat(
+            now,
+            _texts(strays),
+            tuple(command_of(raw) for raw in commands),
+            None if next_due < 0 else next_due,
+            _texts(rescued),
+        )
+
+    def promote(self, *, call: Call | None = None) -> int | None:
+        """See `winch.stores.contract.Liveness.promote`."""
+        next_due: int = self._change("promote", call)
+        return None if next_due < 0 else next_due
+
+    def retire(
+        self,
+        executor: str,
+        *,
+        outcomes: Sequence[Outcome] = (),
+        crashed: bool = False,
+        begun: Sequence[Held] = (),
+        detail: str = "",
+        call: Call | None = None,
+    ) -> Retired:
+        """See `winch.stores.contract.Liveness.retire`."""
+        held: list[Argument] = []
+        for token, id in begun:
+            held += (pack_id(id), token)
+        settled = pack_outcomes(outcomes)
+        answer = self._change("retire", call, executor, int(crashed), detail, len(outcomes), *settled, *held)
+        returned, suspects, charged = (tuple(map(unpack_id, ids)) for ids in answer)
+        return Retired(returned, suspects, charged)
+
+    def retire_worker(self, worker: str, *, call: Call | None = None) -> None:
+        """See `winch.stores.contract.Liveness.retire_worker`."""
+        self._change("retire_worker", call, worker)
+
+    def workers(self) -> list[WorkerRecord]:
+        """See `winch.stores.contract.Liveness.workers`."""
+        now, *rows = self._calls.read("workers")
+        return sorted((_worker(row, now) for row in rows), key=lambda worker: (worker.info.name, worker.info.id))
+
+    def hints(self, worker: str) -> Waiter:
+        """See `winch.stores.contract.Liveness.hints`."""
+        return ListWaiter(self._calls, [hint_key(self._calls.prefix, worker)])
+
+    def drained(self, queues: Sequence[str]) -> bool:
+        """See `winch.stores.contract.Liveness.drained`."""
+        return bool(self._calls.read("drained", *queues))
+
+    def _change(self, verb: str, call: Call | None, *arguments: Argument, what: str = "") -> Any:
+        try:
+            return self._calls.change(verb, call, *arguments)
+        except Refusal as refusal:
+            raise translated(refusal, what) from None
+
+
+def _texts(raw: Sequence[bytes]) -> tuple[str, ...]:
+    return tuple(each.decode() for each in raw)
+
+
+def _worker(row: Sequence[Any], now: int) -> WorkerRecord:
+    packed, beat, started, finished, failed, run_ms, executors, held = row
+    info, age = unpack_info(packed), now - int(beat)
+    parts = iter(held)
+    jobs = sorted((not begun, token, unpack_id(id)) for id, begun, token in zip(parts, parts, parts, strict=True))
+    ids = tuple(id for _, _, id in jobs)
+    sums = (int(finished), int(failed), int(run_ms))
+    return WorkerRecord(info, age, int(started), age < info.ttl, _texts(executors), ids, *sums)

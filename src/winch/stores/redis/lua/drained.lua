@@ -1,0 +1,37 @@
+-- Whether nothing is left for a burst (contract: Liveness.drained; rule 27). Reads only.
+--
+-- KEYS[1]  prefix
+-- ARGV[1 ...]  queues
+--
+-- Returns  1 or 0
+--- @include parts/claims
+
+local function claimable(queue)
+  return redis.call('EXISTS', P .. 'queued:' .. queue, P .. 'suspects:' .. queue) > 0
+    and redis.call('SISMEMBER', P .. 'paused', queue) == 0
+end
+
+local function is_dead(worker)
+  local kept = redis.call('HMGET', P .. 'worker:' .. worker, 'beat', 'ttl')
+  return NOW - tonumber(kept[1] or 0) > tonumber(kept[2] or 0)
+end
+
+local function holds_any(worker, queues)
+  for _, executor in ipairs(redis.call('LRANGE', P .. 'crew:' .. worker, 0, -1)) do
+    for _, job in ipairs(claims_of(executor)) do
+      if queues[job.queue] then return true end
+    end
+  end
+  return false
+end
+
+local queues = {}
+for _, queue in ipairs(ARGV) do
+  if claimable(queue) then return 0 end
+  queues[queue] = true
+end
+if redis.call('EXISTS', P .. 'firing') == 1 then return 0 end
+for _, worker in ipairs(redis.call('SMEMBERS', P .. 'workers')) do
+  if is_dead(worker) and holds_any(worker, queues) then return 0 end
+end
+return 1

@@ -1,0 +1,83 @@
+-- Creates jobs, whatever they ask for: all of them or none (contract: HotPath.enqueue).
+--
+-- KEYS[1]  prefix
+-- ARGV[1], ARGV[2]  channel and number of the call
+-- ARGV[3 ...]  per job: its id, and the job packed (parts/new_job)
+--
+-- Guard    no id is in use, every parent is known. At maxmemory the whole call is refused.
+-- Returns  now, and a string of the states as digits
+-- Errors   DUPLICATE n, UNKNOWN n m (job n, its parent m), STALECALL
+--- @include parts/call
+--- @include parts/new_job
+--- @include parts/end_job
+--- @include parts/damage
+
+local function state_of_parent(id, planned)
+  if planned[id] then return planned[id] end
+  local job = read(id)
+  return job and not is_over(job) and job.state
+end
+
+-- The state that a job is put into, and the parents it waits for. Nil and the position of a parent that nobody knows.
+local function plan(job, planned)
+  local state, unmet = job.due > 0 and SCHEDULED or QUEUED, {}
+  for n, parent in ipairs(job.parents or {}) do
+    local found = state_of_parent(parent, planned)
+    if not found then return nil, n end
+    local failed = found > FINISHED
+    if found < FINISHED or (failed and policy(job) == WAIT) then
+      unmet[#unmet + 1] = parent
+      if state ~= CANCELED then state = DEFERRED end
+    elseif failed and policy(job) == CANCEL then
+      state = CANCELED
+    end
+  end
+  return state, unmet
+end
+
+-- An ended job makes room for its successor, which inherits the children that wait for the id.
+local function replace(old, job)
+  leave(old)
+  job.features = with(job.features, bit.band(old.features, CHILDREN + FIRING))
+end
+
+local function create(job, state, unmet, children)
+  if job.damaged then remove_damaged(job.id) end
+  if job.old then replace(job.old, job) end
+  if state == QUEUED then
+    queue_job(job, has(job.flags, FRONT))
+  elseif state == SCHEDULED then
+    schedule_job(job, job.due)
+  elseif state == CANCELED then
+    end_job(job, CANCELED, DEPENDENCY)
+  else
+    job.token, job.pending = next_token(), #unmet
+    enter(job, DEFERRED)
+    for _, parent in ipairs(unmet) do
+      local list = children[parent] or {}
+      children[parent] = list
+      list[#list + 1], list[#list + 2] = job.token, job.id
+    end
+  end
+end
+
+local earlier = earlier_answer()
+if earlier then return earlier end
+local jobs, states, unmet, planned, known = {}, {}, {}, {}, any_known()
+for n = 3, #ARGV, 2 do
+  local i, id = (n - 1) / 2, ARGV[n]
+  local job = unpack_job(id, ARGV[n + 1])
+  if known then job.old, job.damaged = read(id) end
+  if planned[id] or (job.old and not is_ended(job.old)) then return redis.error_reply('DUPLICATE ' .. i) end
+  states[i], unmet[i] = plan(job, planned)
+  if not states[i] then return redis.error_reply('UNKNOWN ' .. i .. ' ' .. unmet[i]) end
+  jobs[i], planned[id] = job, states[i]
+end
+
+needs_memory()
+local children = {}
+add_to_queues(jobs)
+for i, job in ipairs(jobs) do create(job, states[i], unmet[i], children) end
+for parent, list in pairs(children) do adopt(parent, list) end
+finish()
+return keep({NOW, table.concat(states)})

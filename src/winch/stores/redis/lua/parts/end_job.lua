@@ -1,0 +1,71 @@
+-- The one place where a job becomes terminal or vanishes: index, retention, callbacks, children, waiters (rule 14).
+--- @include parts/queue_job
+--- @include parts/ids
+--- @include parts/children
+
+local EVENTS = {[FINISHED] = 'success', [FAILED] = 'failure', [STOPPED] = 'stopped'}
+
+local function tell_waiters(job)
+  if not has(job.features, WAITER) then return end
+  redis.call('PUBLISH', P .. 'ended:' .. job.id, 1)
+  job.features = without(job.features, WAITER)
+end
+
+-- The record of a parent as its callback carries it: without its own callbacks or parent.
+local function encode_parent(job)
+  local bare = setmetatable({features = 0, extra_size = 0, body = string.sub(job.body, 1, #job.body - job.extra_size)},
+    {__index = job})
+  return string.char(#job.id) .. job.id .. encode(bare)
+end
+
+local function create_callback(parent, event, payload)
+  local id = callback_id(parent, event)
+  local old = read(id)
+  if old and not is_ended(old) then return end
+  if old then leave(old) end
+  local extra = encode_parent(parent)
+  local result_ttl = parent.state == FINISHED and parent.result_ttl or parent.failure_ttl
+  queue_job({
+    id = id, flags = 0, features = PARENT, token = 0, seat = 0, started = 0, attempts = 0, fails = 0, crashes = 0,
+    max_crashes = parent.max_crashes, priority = parent.priority, reason = 0, pending = 0, score = 0, created = NOW,
+    enqueued = 0, ended = 0, due = 0, ttl = 0, result_ttl = result_ttl, failure_ttl = parent.failure_ttl,
+    queue = parent.queue, payload_size = #payload, meta_size = 0, extra_size = #extra,
+    body = parent.queue .. payload .. extra, result = '', history = '',
+  }, true)
+end
+
+local function call_back(job)
+  if not has(job.features, CALLBACKS) then return end
+  local extra, at = extra_of(job), 1
+  while at <= #extra do
+    local event, size = struct.unpack('<BI4', extra, at)
+    if event == job.state then create_callback(job, EVENTS[event], string.sub(extra, at + 5, at + 4 + size)) end
+    at = at + 5 + size
+  end
+end
+
+local function remove_record(job)
+  if has(job.features, FIRING) then mark_gone(job.id) end
+  redis.call('DEL', record_key(job.id))
+end
+
+-- Ends a job. `ended` is when, NOW if it is not given; the result is the caller's to set before.
+local function end_job(job, state, reason, ended)
+  leave(job)
+  local ttl = state == FINISHED and job.result_ttl or job.failure_ttl
+  job.state, job.reason, job.ended, job.pending = state, reason, ended or NOW, 0
+  job.due = ttl > 0 and NOW + ttl or 0
+  job.flags = without(job.flags, SUSPECT)
+  tell_waiters(job)
+  call_back(job)
+  fire_children(job, state == FINISHED and state or ttl == 0 and GONE or state)
+  if ttl == 0 then remove_record(job) else enter(job, state) end
+end
+
+-- Removes a job in any state, with all it had.
+local function vanish(job)
+  leave(job)
+  tell_waiters(job)
+  fire_children(job, GONE)
+  remove_record(job)
+end

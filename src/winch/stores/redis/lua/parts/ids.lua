@@ -1,0 +1,19 @@
+-- Ids: a canonical UUID is kept as its 16 bytes, any other text behind "~" ("~~" where that would make 16 bytes).
+--- @include parts/base
+
+local UUID = '%s-%s-%s-%s-%s'
+
+local function id_text(id)
+  if #id ~= 16 then return (string.gsub(id, '^~~?', '')) end
+  local hex = string.gsub(id, '.', function(byte) return string.format('%02x', string.byte(byte)) end)
+  return string.format(UUID, string.sub(hex, 1, 8), string.sub(hex, 9, 12), string.sub(hex, 13, 16),
+    string.sub(hex, 17, 20), string.sub(hex, 21))
+end
+
+-- winch.ids.callback_id
+local function callback_id(parent, event)
+  local text = string.format('%s:%s:%.0f:%.0f', id_text(parent.id), event, parent.created, parent.attempts)
+  return (string.gsub(string.sub(redis.sha1hex(text), 1, 32), '..', function(hex)
+    return string.char(tonumber(hex, 16))
+  end))
+end

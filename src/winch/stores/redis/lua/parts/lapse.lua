@@ -1,0 +1,72 @@
+-- What becomes of claims whose executor is gone (contract: Liveness.retire and Liveness.beat).
+--- @include parts/settle
+--- @include parts/claims
+
+local function charge(job, worker, detail)
+  job.crashes = job.crashes + 1
+  local last = job.crashes >= job.max_crashes
+  attempt(job, last and KIND_FAILED or KIND_RETRY, CRASHED, worker, job.started, NOW, detail)
+  if last then
+    end_job(job, FAILED, CRASHED)
+    return
+  end
+  leave(job)
+  job.state, job.flags = nil, with(job.flags, SUSPECT)
+  enter(job, QUEUED)
+end
+
+local function lapse(job, worker, crashed, suspect, detail)
+  if crashed and has(job.flags, BEGUN) then
+    attempt(job, KIND_RETURNED, CRASHED, worker, job.started, NOW, detail)
+  end
+  leave(job)
+  if suspect then job.flags = with(job.flags, SUSPECT) end
+  enter(job, QUEUED)
+end
+
+-- Lapses claims: one is charged (or none), some become suspects. Returns the ids: returned, suspects, charged.
+local function lapse_all(claims, worker, crashed, charged, suspects, detail)
+  local became = {{}, {}, {}}
+  for _, job in ipairs(claims) do
+    local suspect = suspects[job.id] or false
+    if job == charged then charge(job, worker, detail) else lapse(job, worker, crashed, suspect, detail) end
+    local list = became[job == charged and 3 or suspect and 2 or 1]
+    list[#list + 1] = job.id
+  end
+  return became
+end
+
+local function ids_of(jobs)
+  local ids = {}
+  for _, job in ipairs(jobs) do ids[job.id] = true end
+  return ids
+end
+
+local function those(jobs, flag)
+  local found = {}
+  for _, job in ipairs(jobs) do
+    if has(job.flags, flag) then found[#found + 1] = job end
+  end
+  return found
+end
+
+local function blamed_for_executor(claims, crashed)
+  if not crashed then return nil, {} end
+  local begun = those(claims, BEGUN)
+  if #begun == 1 then return begun[1], {} end
+  return nil, ids_of(#begun > 0 and begun or claims)
+end
+
+local function blamed_for_worker(claims)
+  local suspect = those(claims, SUSPECT)[1]
+  if suspect then return suspect, {} end
+  local begun = those(claims, BEGUN)
+  return nil, ids_of(#begun > 0 and begun or claims)
+end
+
+-- Ends the enlistment of an executor. Its claims must have lapsed.
+local function dismiss_executor(executor, seat, worker)
+  redis.call('DEL', P .. 'x:' .. executor)
+  redis.call('HDEL', P .. 'seats', seat)
+  redis.call('LREM', P .. 'crew:' .. worker, 0, executor)
+end

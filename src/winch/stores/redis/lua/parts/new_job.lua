@@ -1,0 +1,45 @@
+-- A job to create, as the client packs it, from ARGV[3] on: its id, and
+--
+--   flags features delay number-of-parents max_crashes priority ttl result_ttl failure_ttl |
+--   lengths of queue payload meta extra | these segments | length and id of each parent
+--- @include parts/record
+
+--- @constant NEW_JOB '<BBI8I2I2hI8i8i8BI4I4I4'
+--- @constant NEW_JOB_SIZE 53
+
+local function parents_of(packed, at, count)
+  local parents = {}
+  for n = 1, count do parents[n], at = struct.unpack('<Bc0', packed, at) end
+  return parents
+end
+
+local function unpack_job(id, packed)
+  local flags, features, delay, parents, max_crashes, priority, ttl, result_ttl, failure_ttl, queue, payload, meta,
+    extra = struct.unpack(NEW_JOB, packed)
+  local body = NEW_JOB_SIZE + queue + payload + meta + extra
+  return {
+    id = id, flags = flags, features = features, token = 0, seat = 0, started = 0, attempts = 0, fails = 0, crashes = 0,
+    max_crashes = max_crashes, priority = priority, reason = 0, pending = 0, score = 0, created = NOW, enqueued = 0,
+    ended = 0, due = delay > 0 and NOW + delay or 0, ttl = ttl, result_ttl = result_ttl, failure_ttl = failure_ttl,
+    payload_size = payload, meta_size = meta, extra_size = extra,
+    queue = string.sub(packed, NEW_JOB_SIZE + 1, NEW_JOB_SIZE + queue), body = string.sub(packed, NEW_JOB_SIZE + 1, body),
+    result = '', history = '', parents = parents > 0 and parents_of(packed, body + 1, parents) or nil,
+  }
+end
+
+-- Whether any of these ids has a record: in the common case one look for all.
+local function any_known()
+  local keys = {}
+  for n = 3, #ARGV, 2 do keys[#keys + 1] = record_key(ARGV[n]) end
+  return redis.call('EXISTS', unpack(keys)) > 0
+end
+
+local function add_to_queues(jobs)
+  local seen = {}
+  for _, job in ipairs(jobs) do
+    if not seen[job.queue] then
+      seen[job.queue] = true
+      redis.call('SADD', P .. 'queues', job.queue)
+    end
+  end
+end

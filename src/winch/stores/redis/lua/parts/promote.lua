@@ -1,0 +1,46 @@
+-- Due jobs: from `scheduled` to `queued`.
+--- @include parts/queue_job
+--- @include parts/damage
+
+local function by_due(a, b)
+  if a.due ~= b.due then return a.due < b.due end
+  return a.id < b.id
+end
+
+local function due_in(queue, room, found)
+  local ids = redis.call('ZRANGEBYSCORE', P .. 'scheduled:' .. queue, '-inf', NOW, 'WITHSCORES', 'LIMIT', 0, room)
+  for n = 1, #ids, 2 do found[#found + 1] = {id = ids[n], due = tonumber(ids[n + 1]), queue = queue} end
+end
+
+-- Up to `room` due jobs of these queues, earliest first.
+local function promote(queues, room)
+  local found = {}
+  for _, queue in ipairs(queues) do due_in(queue, room, found) end
+  if #found == 0 then return end
+  table.sort(found, by_due)
+  for n = 1, math.min(room, #found) do
+    local job = read(found[n].id)
+    if job and job.state == SCHEDULED then
+      queue_job(job)
+    else
+      damaged(found[n].id, P .. 'scheduled:' .. found[n].queue, found[n].queue)
+    end
+  end
+  flush()
+end
+
+local function promote_all(room) promote(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW), room) end
+
+-- Of these queues those with due jobs, and the milliseconds until the earliest due time (-1: none).
+local function timers_of(queues)
+  local due, next_due = {}, -1
+  if #queues == 0 then return due, next_due end
+  for n, at in ipairs(redis.call('ZMSCORE', P .. 'due', unpack(queues))) do
+    if at then
+      local left = math.max(0, tonumber(at) - NOW)
+      if left == 0 then due[#due + 1] = queues[n] end
+      if next_due < 0 or left < next_due then next_due = left end
+    end
+  end
+  return due, next_due
+end

@@ -1,0 +1,130 @@
+-- What became of claims: read all, then settle each that is still held under its token.
+--
+-- An outcome is two arguments: the job's id, and token kind reason run age delay flags length-of-result, result, detail.
+--- @include parts/end_job
+--- @include parts/attempt
+
+--- @constant OUTCOME '<I8BBI8I8I8BI4'
+--- @constant OUTCOME_SIZE 39
+--- @constant COUNTS 1
+--- @constant AT_FRONT 2
+local ENDS = {[0] = FINISHED, [1] = FAILED, [4] = STOPPED}
+
+-- The records that outcomes are about, by id. Outcomes are in ARGV from `first` on, `count` of them.
+local function read_outcomes(first, count)
+  local raws = {}
+  for n = first, first + 2 * count - 2, 2 do
+    local raw = redis.pcall('GET', record_key(ARGV[n]))
+    raws[ARGV[n]] = body_of(raw) and raw
+  end
+  return {first = first, last = first + 2 * count - 2, raws = raws}
+end
+
+-- Whether a record is that of a job which is started under this token, in this seat (4 bytes).
+local function is_held(raw, packed, seat)
+  return raw and string.byte(raw, 2) == STARTED and string.sub(raw, 5, 11) == string.sub(packed, 1, 7)
+    and string.sub(raw, 12, 15) == seat
+end
+
+local function retry_job(job, outcome)
+  job.flags = without(job.flags, SUSPECT)
+  if has(outcome.flags, COUNTS) then job.fails = job.fails + 1 end
+  if outcome.delay > 0 then
+    schedule_job(job, NOW + outcome.delay)
+  else
+    queue_job(job, has(outcome.flags, AT_FRONT))
+  end
+end
+
+-- Settles one outcome of a job that is held under its token. `worker` is the worker's name.
+local function settle(job, outcome, worker)
+  local kind, ended = outcome.kind, NOW - outcome.age
+  if kind ~= KIND_RETURNED or outcome.detail ~= '' then
+    attempt(job, kind, outcome.reason, worker, ended - outcome.run, ended, outcome.detail)
+  end
+  if kind == KIND_RETURNED then
+    give_back(job)
+  elseif kind == KIND_RETRY then
+    leave(job)
+    job.state = nil
+    retry_job(job, outcome)
+  else
+    if kind == KIND_FINISHED then job.result = outcome.result end
+    end_job(job, ENDS[kind], outcome.reason, ended)
+  end
+end
+
+-- Whether a finished job has nothing that only some jobs have, so that `finish_plain` may end it.
+local function is_plain(raw)
+  local flags, features = string.byte(raw, 3, 4)
+  return features == 0 and not has(flags, SUSPECT) and struct.unpack('<I4', raw, 22) < HISTORY
+    and struct.unpack('<i6', raw, 77) ~= 0
+end
+
+-- Ends a plain job as `settle` and `end_job` would. Its new record is cut from the old one, in half the time.
+local function finish_plain(id, raw, outcome, executor, worker)
+  local flags, attempts = string.byte(raw, 3), struct.unpack('<I4', raw, 22)
+  local ttl, _, queue, payload, meta, extra = struct.unpack('<i6i6BI4I4I4', raw, 77)
+  local body, ended, due = SIZE + queue + payload + meta + extra, NOW - outcome.age, ttl > 0 and NOW + ttl or 0
+  local started, result = ended - outcome.run, outcome.result
+  redis.call('SET', record_key(id),
+    struct.pack('<BBBBI7I4I6I4', VERSION, FINISHED, without(flags, BEGUN), 0, 0, 0, started, attempts + 1)
+      .. string.sub(raw, 26, 35) .. struct.pack('<BI2', outcome.reason, 0) .. string.sub(raw, 39, 58)
+      .. struct.pack('<I6I6', ended, due) .. string.sub(raw, 71, 101) .. struct.pack('<I4', #result)
+      .. string.sub(raw, SIZE + 1, body) .. result .. string.sub(raw, body + 1)
+      .. history_entry(KIND_FINISHED, outcome.reason, worker, started, ended, outcome.detail))
+  local name = string.sub(raw, SIZE + 1, SIZE + queue)
+  change(P .. 'started:' .. name, id, false)
+  change(P .. 'finished:' .. name, id, due == 0 and '+inf' or text_of(due))
+  hold(executor, id, false)
+end
+
+local function unpack_outcome(packed)
+  local token, kind, reason, run, age, delay, flags, size = struct.unpack(OUTCOME, packed)
+  return {
+    token = token, kind = kind, reason = reason, run = run, age = age, delay = delay, flags = flags,
+    result = string.sub(packed, OUTCOME_SIZE + 1, OUTCOME_SIZE + size),
+    detail = string.sub(packed, OUTCOME_SIZE + size + 1),
+  }
+end
+
+local function add_to_worker(worker, finished, failed, run)
+  local key = P .. 'worker:' .. worker
+  if finished > 0 then redis.call('HINCRBY', key, 'finished', finished) end
+  if failed > 0 then redis.call('HINCRBY', key, 'failed', failed) end
+  if run > 0 then redis.call('HINCRBY', key, 'run', run) end
+end
+
+-- Settles one outcome if its claim is held. Returns it, or nil.
+local function settle_if_held(id, raw, packed, executor, place, worker)
+  if not is_held(raw, packed, place) then return nil end
+  local outcome = unpack_outcome(packed)
+  if outcome.kind == KIND_FINISHED and is_plain(raw) then
+    finish_plain(id, raw, outcome, executor, worker)
+    return outcome
+  end
+  local job = decode(id, raw)
+  if not job then return nil end
+  settle(job, outcome, worker)
+  return outcome
+end
+
+-- Settles them in order. Returns the tokens of those that were late.
+local function settle_all(outcomes, executor, seat, worker)
+  local name, place = redis.call('HGET', P .. 'worker:' .. worker, 'name') or '', struct.pack('<I4', seat)
+  local late, finished, failed, run = {}, 0, 0, 0
+  for n = outcomes.first, outcomes.last, 2 do
+    local id, packed = ARGV[n], ARGV[n + 1]
+    local outcome = settle_if_held(id, outcomes.raws[id], packed, executor, place, name)
+    if outcome then
+      outcomes.raws[id] = nil
+      run = run + outcome.run
+      if outcome.kind == KIND_FINISHED then finished = finished + 1 end
+      if outcome.kind == KIND_FAILED then failed = failed + 1 end
+    else
+      late[#late + 1] = struct.unpack('<I8', packed)
+    end
+  end
+  add_to_worker(worker, finished, failed, run)
+  return late
+end

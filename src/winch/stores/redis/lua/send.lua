@@ -1,0 +1,19 @@
+-- Gives a worker a command (contract: Control.send).
+--
+-- KEYS[1]  prefix
+-- ARGV[1], ARGV[2]  channel and number of the call
+-- ARGV[3]  worker
+-- ARGV[4]  name of the command
+--
+-- Guard    the worker is enlisted.
+-- Returns  the number of the command
+-- Errors   NOTENLISTED, STALECALL
+--- @include parts/call
+--- @include parts/command
+
+local earlier = earlier_answer()
+if earlier then return earlier end
+if redis.call('EXISTS', P .. 'worker:' .. ARGV[3]) == 0 then return redis.error_reply('NOTENLISTED') end
+
+goes_on_without_memory()
+return keep(command(ARGV[3], ARGV[4], 0, ''))

@@ -1,0 +1,313 @@
+"""Records as bytes: what the scripts store and hand out, and what they are given. See `lua/parts/record.lua`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from struct import Struct
+from typing import Any, NamedTuple, cast
+
+from winch.states import ENDED, REASONS, JobStatus
+from winch.stores.contract import (
+    AttemptRecord,
+    Claim,
+    Command,
+    JobRecord,
+    NewJob,
+    OnFailure,
+    Outcome,
+    OutcomeKind,
+    TallyKey,
+    WorkerInfo,
+)
+from winch.stores.redis.keys import pack_id, unpack_id
+
+__all__ = [
+    "STATES",
+    "claim_of",
+    "command_of",
+    "damaged_record",
+    "job_record",
+    "pack_info",
+    "pack_job",
+    "pack_outcome",
+    "pack_tally_key",
+    "tally_key",
+    "unpack_info",
+]
+
+STATES = tuple(JobStatus)
+"""A state's position is its number in the scripts."""
+
+# Python knows no integers of 6 or 7 bytes: each is read in two or three parts.
+_HEADER = Struct("<BBBB IHB I IH  IIHHhBH  d IH IH IH IH IH Ih Ih  BIIII")
+_CLAIM = Struct("<2x B B 17x I I H 2x h 3x 8x IH IH 30x B I I I 4x")
+_ATTEMPT = Struct("<IHIHBBB")
+_OUTCOME = Struct("<QBBQQQBI")
+_NEW_JOB = Struct("<BBQHHhQqqBIII")
+_CALLBACK = Struct("<BI")
+_COMMAND = Struct("<IIHBB")
+_SIZE = Struct("<I")
+
+_SUSPECT, _BEGUN, _FRONT, _POLICY = 1, 2, 4, 8
+_CALLBACKS, _PARENT = 1, 8
+_POLICIES: tuple[OnFailure, ...] = ("cancel", "wait", "run")
+_KINDS: tuple[OutcomeKind, ...] = ("finished", "failed", "retry", "returned", "stopped")
+_KIND = {kind: number for number, kind in enumerate(_KINDS)}
+_REASON = {reason: number for number, reason in enumerate(REASONS)}
+_EVENT = {"success": STATES.index(JobStatus.FINISHED), "failure": STATES.index(JobStatus.FAILED)}
+_EVENT["stopped"] = STATES.index(JobStatus.STOPPED)
+_RAN = frozenset({JobStatus.FINISHED, JobStatus.FAILED, JobStatus.STOPPED})
+
+
+class _Header(NamedTuple):
+    """The fields of `_HEADER`; those at the end are the sizes of the segments."""
+
+    version: int
+    state: int
+    flags: int
+    features: int
+    token: int
+    token_middle: int
+    token_high: int
+    seat: int
+    started: int
+    started_high: int
+    attempts: int
+    fails: int
+    crashes: int
+    max_crashes: int
+    priority: int
+    reason: int
+    pending: int
+    score: float
+    created: int
+    created_high: int
+    enqueued: int
+    enqueued_high: int
+    ended: int
+    ended_high: int
+    due: int
+    due_high: int
+    ttl: int
+    ttl_high: int
+    result_ttl: int
+    result_ttl_high: int
+    failure_ttl: int
+    failure_ttl_high: int
+    queue: int
+    payload: int
+    meta: int
+    extra: int
+    result: int
+
+
+# ---- what goes in ---------------------------------------------------------------------------------------------------
+
+
+def pack_job(job: NewJob) -> bytes:
+    """A new job as `enqueue.lua` takes it."""
+    queue = job.queue.encode()
+    extra = b"".join(_CALLBACK.pack(_EVENT[each.event], len(each.payload)) + each.payload for each in job.callbacks)
+    head = _NEW_JOB.pack(
+        (_FRONT if job.at_front else 0) | _POLICIES.index(job.on_failure) * _POLICY,
+        _CALLBACKS if extra else 0,
+        job.delay,
+        len(job.parents),
+        job.max_crashes,
+        job.priority,
+        job.ttl,
+        job.result_ttl,
+        job.failure_ttl,
+        len(queue),
+        len(job.payload),
+        len(job.meta),
+        len(extra),
+    )
+    if not job.parents:
+        return b"".join((head, queue, job.payload, job.meta, extra))
+    parents = [bytes((len(raw),)) + raw for raw in map(pack_id, job.parents)]
+    return b"".join((head, queue, job.payload, job.meta, extra, *parents))
+
+
+def pack_outcome(outcome: Outcome, *, keep_result: bool = True) -> bytes:
+    """An outcome as `parts/settle.lua` takes it."""
+    token, _, kind, reason, run, age, result, detail, delay, counts, at_front = outcome
+    if not keep_result:
+        result = b""
+    flags = counts | at_front << 1
+    return _OUTCOME.pack(token, _KIND[kind], _REASON[reason], run, age, delay, flags, len(result)) + result + detail
+
+
+def pack_tally_key(key: TallyKey) -> bytes:
+    """A field of the metrics' hashes."""
+    return f"{key.queue}\n{key.function}\n{key.series}\n{key.bucket}".encode()
+
+
+def pack_info(info: WorkerInfo) -> bytes:
+    """What the store keeps of a worker and does not look into."""
+    return json.dumps(asdict(info)).encode()
+
+
+# ---- what comes out -------------------------------------------------------------------------------------------------
+
+
+def tally_key(field: bytes) -> TallyKey:
+    """The key that `pack_tally_key` packed."""
+    queue, function, series, bucket = field.decode().split("\n")
+    return TallyKey(queue, function, series, int(bucket))
+
+
+def unpack_info(raw: bytes) -> WorkerInfo:
+    """The worker that `pack_info` packed."""
+    fields: dict[str, Any] = json.loads(raw)
+    fields["queues"] = tuple(fields["queues"])
+    return WorkerInfo(**fields)
+
+
+def command_of(raw: bytes) -> Command:
+    """A command as `parts/command.lua` packs it."""
+    number, low, middle, high, size = _COMMAND.unpack_from(raw)
+    end = _COMMAND.size + size
+    job, name = raw[end:], raw[_COMMAND.size : end].decode()
+    return Command(number, name, low | middle << 32 | high << 48, unpack_id(job) if job else "")
+
+
+def claim_of(id: bytes, token: int, raw: bytes, now: int) -> Claim:
+    """A claim from a job's record, which ends with the segment `extra` or later."""
+    (
+        flags,
+        features,
+        attempts,
+        fails,
+        crashes,
+        priority,
+        created,
+        created_high,
+        enqueued,
+        enqueued_high,
+        queue,
+        payload,
+        meta,
+        extra,
+    ) = _CLAIM.unpack_from(raw)
+    queue += _HEADER.size
+    payload += queue
+    meta += payload
+    enqueued |= enqueued_high << 32
+    return Claim(
+        token,
+        unpack_id(id),
+        raw[_HEADER.size : queue].decode(),
+        raw[queue:payload],
+        raw[payload:meta],
+        flags & _SUSPECT == _SUSPECT,
+        fails,
+        attempts,
+        crashes,
+        created | created_high << 32,
+        enqueued,
+        now - enqueued,
+        priority,
+        _parent(raw[meta : meta + extra], now) if features & _PARENT else None,
+    )
+
+
+def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = "") -> JobRecord:
+    """A job's record. Executor and worker's name are given for a started job; an ended one knows who ran it last."""
+    head = _Header._make(_HEADER.unpack_from(raw))
+    state = STATES[head.state]
+    queue, payload, meta, extra, result, rest = _segments(raw, *head[-5:])
+    history = _history(rest)
+    moment = _join(head.due, head.due_high)
+    return JobRecord(
+        id=id,
+        queue=queue.decode(),
+        state=state,
+        payload=payload,
+        reason=REASONS[head.reason],
+        priority=head.priority,
+        fails=head.fails,
+        crashes=head.crashes,
+        max_crashes=head.max_crashes,
+        attempts=head.attempts,
+        suspect=bool(head.flags & _SUSPECT),
+        begun=bool(head.flags & _BEGUN),
+        created_at=_join(head.created, head.created_high),
+        enqueued_at=_join(head.enqueued, head.enqueued_high),
+        started_at=_join(head.started, head.started_high),
+        ended_at=_join(head.ended, head.ended_high),
+        due_at=0 if state in ENDED else moment,
+        expires_at=moment if state in ENDED else 0,
+        ttl=_join(head.ttl, head.ttl_high),
+        result_ttl=_join(head.result_ttl, head.result_ttl_high),
+        failure_ttl=_join(head.failure_ttl, head.failure_ttl_high),
+        pending=head.pending,
+        on_failure=_POLICIES[head.flags // _POLICY % 4],
+        token=head.token | head.token_middle << 32 | head.token_high << 48 if state is JobStatus.STARTED else 0,
+        executor=executor,
+        worker=history[-1].worker if state in _RAN and history else worker,
+        result=result,
+        meta=meta,
+        history=history,
+        parent=_parent(extra, now) if head.features & _PARENT else None,
+        now=now,
+    )
+
+
+def _join(low: int, high: int) -> int:
+    """An integer of 6 bytes."""
+    return low + (high << 32)
+
+
+def damaged_record(id: str, queue: str, now: int) -> JobRecord:
+    """What can be told of a job whose record cannot be read."""
+    return JobRecord(id, queue, JobStatus.FAILED, b"", reason="undecodable", now=now)
+
+
+def _segments(raw: bytes, *sizes: int) -> list[bytes]:
+    """The segments of a record: those with a length, and the rest."""
+    found: list[bytes] = []
+    at = _HEADER.size
+    for size in sizes:
+        found.append(raw[at : at + size])
+        at += size
+    return [*found, raw[at:]]
+
+
+def _parent(extra: bytes, now: int) -> JobRecord:
+    """The parent that a callback's record carries."""
+    end = 1 + extra[0]
+    return job_record(unpack_id(extra[1:end]), extra[end:], now)
+
+
+def _history(raw: bytes) -> tuple[AttemptRecord, ...]:
+    found: list[AttemptRecord] = []
+    at = 0
+    while at < len(raw):
+        end = at + _SIZE.size + cast("int", _SIZE.unpack_from(raw, at)[0])
+        found.append(_attempt(raw[at + _SIZE.size : end]))
+        at = end
+    return tuple(found)
+
+
+def _attempt(raw: bytes) -> AttemptRecord:
+    started, started_high, ended, ended_high, kind, reason, name = _ATTEMPT.unpack_from(raw)
+    detail = _ATTEMPT.size + name
+    return AttemptRecord(
+        started | started_high << 32,
+        ended | ended_high << 32,
+        _KINDS[kind],
+        REASONS[reason],
+        raw[_ATTEMPT.size : detail].decode(errors="replace"),
+        raw[detail:],
+    )
+
+
+def pack_outcomes(outcomes: Sequence[Outcome], *, keep_results: bool = True) -> list[bytes]:
+    """Id and packed outcome of each, one after the other."""
+    flat: list[bytes] = []
+    for outcome in outcomes:
+        flat += (pack_id(outcome.id), pack_outcome(outcome, keep_result=keep_results))
+    return flat

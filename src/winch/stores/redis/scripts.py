@@ -1,0 +1,72 @@
+"""The Lua scripts: one per verb, put together from parts when a verb is first used.
+
+Two directives, each on a line of its own:
+
+    --- @include parts/x          the text of that file, once per script
+    --- @constant NAME value      NAME stands for the value from here on
+
+A script runs its whole text with every call: it makes all its functions anew, and Lua looks for the variables that each
+takes from outside in a list. So constants are no variables, and functions that a script never calls are left out of it:
+that took the making of the functions of `enqueue` from 25 us to 5.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["Script", "script"]
+
+_FOLDER = Path(__file__).parent / "lua"
+_INCLUDE = re.compile(r"^--- @include (\S+)\n", re.MULTILINE)
+_CONSTANT = re.compile(r"^--- @constant (\w+) (.+)\n", re.MULTILINE)
+_COMMENT = re.compile(r"^ *--.*\n", re.MULTILINE)
+_FUNCTION = re.compile(r"^local function (?P<name>\w+)\((?:.*\bend|.*\n(?:(?!end$).*\n)*end)\n", re.MULTILINE)
+_WORD = re.compile(r"\w+")
+_NAME = re.compile(r"(?<![.\w'])[A-Z]\w*(?!['\w])")
+
+
+class Script(NamedTuple):
+    """A script as the server knows it."""
+
+    name: str
+    text: bytes
+    sha: bytes
+
+
+@cache
+def script(verb: str) -> Script:
+    """The script of a verb: `lua/<verb>.lua` with every part that it includes."""
+    text = _resolve(verb, set())
+    constants = dict(_CONSTANT.findall(text))
+    text = _without_unused(_COMMENT.sub("", text))
+    raw = _NAME.sub(lambda found: constants.get(found[0], found[0]), text).encode()
+    return Script(verb, raw, hashlib.sha1(raw, usedforsecurity=False).hexdigest().encode())
+
+
+def _without_unused(text: str) -> str:
+    """The text without the functions of its parts that this script never calls."""
+    while True:
+        used = Counter(_WORD.findall(text))
+        unused = [
+            found
+            for found in _FUNCTION.finditer(text)
+            if used[found["name"]] == Counter(_WORD.findall(found[0]))[found["name"]]
+        ]
+        if not unused:
+            return text
+        for found in unused:
+            text = text.replace(found[0], "")
+
+
+def _resolve(name: str, seen: set[str]) -> str:
+    """The text of a file, with the parts it includes in the place of the lines that name them."""
+    if name in seen:
+        return ""
+    seen.add(name)
+    text = (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")
+    return _INCLUDE.sub(lambda found: _resolve(found[1], seen), text)

@@ -1,0 +1,83 @@
+"""The store as one object."""
+
+from __future__ import annotations
+
+import threading
+
+import redis
+
+from winch.errors import StoreNotFound, StoreRefused
+from winch.stores.contract import StoreOptions
+from winch.stores.redis.addresses import Address
+from winch.stores.redis.calls import Calls
+from winch.stores.redis.control import ControlVerbs
+from winch.stores.redis.hot import HotVerbs
+from winch.stores.redis.keys import prefix
+from winch.stores.redis.liveness import LivenessVerbs
+
+__all__ = ["RedisStore"]
+
+_SCHEMA = 1
+_OLDEST = (6, 2)
+
+
+class RedisStore(HotVerbs, LivenessVerbs, ControlVerbs):
+    """A store in a Redis or Valkey server: the contract `winch.stores.contract.Store`.
+
+    Args:
+        source: A URL (`redis:// rediss:// unix:// valkey:// redis+sentinel:// redis+cluster://`), or a client of redis-py
+            whose address and credentials are taken over; its connections are not used.
+        options: Namespace and deadline.
+
+    Raises:
+        InvalidURL: The text is no address.
+    """
+
+    def __init__(self, source: str | redis.Redis | redis.RedisCluster, options: StoreOptions | None = None) -> None:
+        options = options or StoreOptions()
+        if isinstance(source, str):
+            address = Address.of_url(source, options.namespace)
+        else:
+            address = Address.of_client(source, options.namespace)
+        self.place = address.place
+        self.url = address.url
+        self.deadline = options.deadline
+        self.created = False
+        self._calls = Calls(address, prefix(options.namespace), options.deadline, self._open_for)
+        self._local = threading.local()
+
+    def open(self, *, create: bool = True) -> None:
+        """See `winch.stores.contract.Store.open`."""
+        if not self._find(create=create):
+            raise StoreNotFound(f"there is no store at {self.place}")
+
+    def close(self) -> None:
+        """See `winch.stores.contract.Store.close`."""
+        self._calls.close()
+
+    def _open_for(self, changing: bool) -> None:
+        """Before the first verb: a changing one makes the store, a reading one finds an empty one."""
+        self._find(create=changing)
+
+    def _find(self, *, create: bool) -> bool:
+        """Check the server and the schema. False: there is no store, and none was made."""
+        self._check_version()
+        self._calls.is_open = True
+        try:
+            schema, created = self._calls.read("open", int(create))
+            if schema > _SCHEMA:
+                told = f"{self.place} has schema {schema}, this winch knows {_SCHEMA}: install a newer winch"
+                raise StoreRefused(told)
+        except BaseException:
+            self._calls.is_open = False
+            raise
+        self._calls.is_open = schema > 0
+        self.created = self.created or bool(created)
+        return schema > 0
+
+    def _check_version(self) -> None:
+        lines = self._calls.command(b"INFO", b"server").decode().splitlines()
+        told = next((line.partition(":")[2] for line in lines if line.startswith("redis_version:")), "0.0")
+        major, minor = map(int, told.split(".")[:2])
+        if (major, minor) < _OLDEST:
+            raise StoreRefused(f"{self.place} is Redis {told}: winch needs 6.2 or newer, or Valkey 7.2 or newer")

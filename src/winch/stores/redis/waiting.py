@@ -1,0 +1,207 @@
+"""What a thread sleeps on: markers and hints (BLPOP), and the ends of jobs (SUBSCRIBE)."""
+# redis-py leaves parts of its connections without types; what leaves this module is typed:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from redis import exceptions
+from redis.connection import AbstractConnection
+
+from winch.errors import StoreError
+from winch.stores.redis.calls import Calls, pack_command
+
+__all__ = ["EndedJobs", "ListWaiter"]
+
+_POLL_WHILE_BROKEN = 0.5
+_TROUBLE = (exceptions.RedisError, OSError)
+
+
+def socket_of(connection: AbstractConnection) -> socket.socket:
+    """The socket of a connection. redis-py has no public name for it."""
+    found: Any = connection._sock  # pyright: ignore[reportPrivateUsage]
+    if found is None:
+        raise exceptions.ConnectionError("not connected")
+    return found
+
+
+def is_readable(descriptor: int, timeout: float = 0.0) -> bool:
+    """Whether there is something to read, within `timeout` seconds."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(max(0, round(timeout * 1000))))
+
+
+class ListWaiter:
+    """A `Waiter` on lists: it blocks in BLPOP on a connection of its own.
+
+    Without a connection its descriptor never becomes readable, and `poll` is short: then `take()` says "look for yourself"
+    and `arm()` tries to connect again.
+    """
+
+    def __init__(self, calls: Calls, keys: Sequence[bytes]) -> None:
+        self.poll: float | None = None
+        self._calls = calls
+        self._command = pack_command(b"BLPOP", *keys, 0)
+        self._connection: AbstractConnection | None = None
+        self._client = 0
+        self._pid = os.getpid()
+        self._is_armed = False
+        self._silent = os.pipe()
+
+    def arm(self) -> None:
+        """Start to listen, if it does not listen yet."""
+        if self._is_armed and self._pid == os.getpid():
+            return
+        try:
+            if self._connection is None or self._pid != os.getpid():
+                self._connect()
+            if self._connection is not None:
+                self._connection.send_packed_command((self._command,), check_health=False)
+            self._is_armed, self.poll = True, None
+        except _TROUBLE:
+            self._drop()
+
+    def fileno(self) -> int:
+        """A descriptor that becomes readable when a hint comes."""
+        return self._silent[0] if self._connection is None else socket_of(self._connection).fileno()
+
+    def take(self) -> bool:
+        """Consume what has come. True: there may be work. It is disarmed then."""
+        if not self._is_armed:
+            return True
+        return is_readable(self.fileno()) and self._read()
+
+    def disarm(self) -> bool:
+        """Stop to listen. True: a hint came while stopping."""
+        if not self._is_armed or self._connection is None:
+            return False
+        if is_readable(self.fileno()):
+            return self._read()
+        try:
+            self._calls.command(b"CLIENT", b"UNBLOCK", self._client)
+        except StoreError:
+            self._drop()
+            return True
+        return self._read()
+
+    def close(self) -> None:
+        """Release the descriptors."""
+        self._drop()
+        for end in self._silent:
+            os.close(end)
+        self._silent = (-1, -1)
+
+    def _connect(self) -> None:
+        connection = self._calls.connection()
+        connection.connect()
+        connection.send_packed_command((pack_command(b"CLIENT", b"ID"),), check_health=False)
+        client: Any = connection.read_response(disable_decoding=True)
+        self._connection, self._client, self._pid = connection, int(client), os.getpid()
+
+    def _read(self) -> bool:
+        """Read the answer of BLPOP: whether it brought a hint. Trouble counts as one."""
+        connection, self._is_armed = self._connection, False
+        try:
+            return connection is None or connection.read_response(disable_decoding=True) is not None
+        except _TROUBLE:
+            self._drop()
+            return True
+        except BaseException:
+            self._drop()
+            raise
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        self._is_armed, self.poll = False, _POLL_WHILE_BROKEN
+        if connection is not None:
+            connection.disconnect()
+
+
+class EndedJobs:
+    """A thread's subscription to the ends of jobs."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.pid = os.getpid()
+        self._calls = calls
+        self._connection: AbstractConnection | None = None
+
+    def listen(self, channels: Sequence[bytes]) -> bool:
+        """Subscribe, and return once that is certain. False if the connection cannot be made now."""
+        try:
+            if self._connection is None:
+                connection = self._calls.connection()
+                connection.connect()
+                self._connection = connection
+            self._exchange(b"SUBSCRIBE", channels)
+        except _TROUBLE:
+            self.drop()
+            return False
+        except BaseException:
+            self.drop()
+            raise
+        return True
+
+    def leave(self, channels: Sequence[bytes]) -> None:
+        """End the subscription and read what had still come; the connection is kept for the next time."""
+        try:
+            if self._connection is not None:
+                self._exchange(b"UNSUBSCRIBE", channels)
+        except _TROUBLE:
+            self.drop()
+        except BaseException:
+            self.drop()
+            raise
+
+    def wait(self, timeout: float, wake: int | None) -> bool:
+        """Sleep until a job may have ended; without a connection only briefly. False: `wake` became readable."""
+        poll = select.poll()
+        if self._connection is None:
+            timeout = min(timeout, _POLL_WHILE_BROKEN)
+        else:
+            poll.register(socket_of(self._connection).fileno(), select.POLLIN)
+        if wake is not None:
+            poll.register(wake, select.POLLIN)
+        ready = {descriptor for descriptor, _ in poll.poll(max(0, timeout) * 1000)}
+        if ready - {wake}:
+            self._drain()
+        return wake not in ready
+
+    def drop(self) -> None:
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.disconnect()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it still listens: trouble ends the connection, and `listen` is needed again."""
+        return self._connection is not None
+
+    def _exchange(self, verb: bytes, channels: Sequence[bytes]) -> None:
+        """Send, and read until each channel is confirmed; messages that come between are dropped."""
+        connection = self._connection
+        if connection is None:
+            return
+        connection.send_packed_command((pack_command(verb, *channels),), check_health=False)
+        left = len(channels)
+        while left:
+            message: Any = connection.read_response(disable_decoding=True)
+            left -= message[0] == verb.lower()
+
+    def _drain(self) -> None:
+        """Read what has come; it says only that it is time to ask."""
+        connection = self._connection
+        try:
+            while connection is not None and connection.can_read(0):
+                connection.read_response(disable_decoding=True)
+        except _TROUBLE:
+            self.drop()
+        except BaseException:
+            self.drop()
+            raise

@@ -1,0 +1,149 @@
+"""Handing out jobs."""
+# A job's or a worker's `id` is called so here, as in the contract:
+# ruff: noqa: A001
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from winch.states import JobStatus
+from winch.stores.contract import TURN_BATCH, TURN_BYTES, Claim, JobRecord
+from winch.stores.sqlite.features import SNAPSHOT
+from winch.stores.sqlite.records import snapshot_of
+from winch.stores.sqlite.settle import Seat
+from winch.stores.sqlite.sql import q
+from winch.stores.sqlite.steps import end, jobs
+from winch.stores.sqlite.transaction import Transaction, as_array
+
+__all__ = ["Hand", "claim", "claimed_before"]
+
+SCAN = 5 * TURN_BATCH
+"""The most expired and damaged jobs that one turn clears away."""
+
+FIRST = -(2**63)
+"""Before every score."""
+
+
+@dataclass(slots=True)
+class Hand:
+    """What a turn hands out.
+
+    Attributes:
+        room: How many claims it may become.
+        first: The token of the first claim; those of the others follow without a gap.
+        claims: In the order in which they should run.
+        numbers: Of the claimed jobs.
+        bytes: Of their payloads.
+        cleared: How many expired and damaged jobs were met.
+        more: The scan has stopped before the end of the queues.
+        alone: A suspect waits that this executor cannot take.
+    """
+
+    room: int
+    first: int
+    claims: list[Claim] = field(default_factory=list[Claim])
+    numbers: list[int] = field(default_factory=list[int])
+    bytes: int = 0
+    cleared: int = 0
+    more: bool = False
+    alone: bool = False
+
+    @property
+    def is_full(self) -> bool:
+        """Nothing is added any more, from no queue."""
+        return self.more or len(self.claims) >= self.room or self.holds_suspect
+
+    @property
+    def holds_suspect(self) -> bool:
+        """A suspect is handed out alone."""
+        return bool(self.claims) and self.claims[0].suspect
+
+
+def claim(tx: Transaction, seat: Seat, queues: Sequence[str], room: int) -> Hand:
+    """Claim up to `room` jobs of these queues, in the order of the queues."""
+    hand = Hand(room, tx.next_token())
+    if room > 0:
+        for name in queues:
+            _take_suspect(tx, seat, hand, name)
+            _take(tx, hand, name)
+    if hand.claims:
+        tx.token = hand.claims[-1].token
+        tx.db.execute(q.claim_jobs, (hand.first, seat.number, seat.name, tx.now, as_array(hand.numbers)))
+    return hand
+
+
+def claimed_before(tx: Transaction, seat: Seat, first: int, count: int, then: int) -> tuple[Claim, ...]:
+    """Those claims of an earlier turn that are still held, as they were then."""
+    rows = tx.db.execute(q.claimed, (then, seat.number, first, first + count - 1)).fetchall()
+    return tuple(
+        [
+            Claim._make((*claim[:5], claim[5] == 1, *claim[6:], _parent(tx, number, features)))
+            for number, features, *claim in rows
+        ]
+    )
+
+
+def _take_suspect(tx: Transaction, seat: Seat, hand: Hand, name: str) -> None:
+    """The oldest suspect, if it can be the only claim and the only suspect of its worker."""
+    while not hand.holds_suspect and tx.one(q.has_suspect, name):
+        if hand.claims or tx.one(q.holds_any, seat.number) or tx.one(q.runs_suspect, seat.worker):
+            hand.alone = True
+            return
+        _scan(tx, hand, name, FIRST, 1, suspect=True)
+
+
+def _take(tx: Transaction, hand: Hand, name: str) -> None:
+    """The unsuspected jobs of a queue, as many as there is room for."""
+    after: int | None = FIRST
+    while after is not None and not hand.is_full:
+        after = _scan(tx, hand, name, after, hand.room - len(hand.claims), suspect=False)
+
+
+def _scan(tx: Transaction, hand: Hand, name: str, after: int, most: int, *, suspect: bool) -> int | None:
+    """Take what can be run, clear away what cannot. Returns the score behind which to go on for a replacement, if any.
+
+    It stops early, so that a hundred large payloads are never in memory. A hundred claims are made here per turn, hence
+    the plain loop.
+    """
+    useless: list[tuple[int, bool]] = []
+    now, token, claims, numbers, size = tx.now, hand.first + len(hand.claims), hand.claims, hand.numbers, hand.bytes
+    rows = tx.db.execute(q.claimable, (now, name, suspect, after, most))
+    for number, features, score, over, id, payload, meta, fails, tries, crashes, created, queued, priority in rows:
+        if size > TURN_BYTES:
+            hand.more = True
+            rows.close()
+            break
+        after = score
+        damaged = type(payload) is not bytes or type(meta) is not bytes
+        if damaged or (over and not suspect):
+            useless.append((number, damaged))
+            continue
+        wait, parent = now - queued, _parent(tx, number, features) if features else None
+        claims.append(
+            Claim(
+                token, id, name, payload, meta, suspect, fails, tries, crashes, created, queued, wait, priority, parent
+            )
+        )
+        numbers.append(number)
+        size += len(payload)
+        token += 1
+    hand.bytes = size
+    _clear(tx, hand, useless)
+    return after if useless else None
+
+
+def _parent(tx: Transaction, number: int, features: int) -> JobRecord | None:
+    return snapshot_of(tx, number) if features & SNAPSHOT else None
+
+
+def _clear(tx: Transaction, hand: Hand, useless: Sequence[tuple[int, bool]]) -> None:
+    """End what cannot be read, or has waited too long."""
+    for number, damaged in useless:
+        for job in jobs(tx, q.job_by_number, number):
+            if damaged:
+                end(tx, job, JobStatus.FAILED, "undecodable")
+            else:
+                end(tx, job, JobStatus.CANCELED, "expired")
+    hand.cleared += len(useless)
+    hand.more |= hand.cleared >= SCAN

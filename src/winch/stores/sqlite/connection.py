@@ -1,0 +1,352 @@
+"""Connections to the database: one per thread, and how a reading and a writing transaction begins and ends.
+
+Writers queue at a lock file beside the database, the *turnstile*: whoever holds it is the next to write, and lets it go as
+soon as its transaction has begun. SQLite's own waiting is a lottery that a writer who comes back at once, as an executor
+does, wins every time (PROTOCOL rule 38).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from pathlib import Path
+from weakref import WeakSet
+
+from winch.errors import StoreNotFound, StoreRefused, StoreUnavailable
+from winch.stores.sqlite.faults import explained, is_busy
+from winch.stores.sqlite.schema import PAGE, bring_up_to_date, is_current
+from winch.stores.sqlite.sql import q
+from winch.stores.sqlite.transaction import Snapshot, Transaction
+from winch.stores.sqlite.wake import Bells, FifoBells, PipeBells
+
+try:
+    import fcntl
+except ImportError:  # Windows: SQLite's own waiting has to do
+    fcntl = None
+
+__all__ = ["Database", "FileDatabase", "MemoryDatabase", "Session"]
+
+CHECKPOINT = 16_000_000 // PAGE  # pages in the journal; each check point costs several fsync, about 16 MB apart
+PATIENCE = 0.0001, 0.001  # seconds between two looks at a lock that somebody holds: the first, and at most
+
+
+class Session:
+    """One connection. It belongs to a thread and to a process.
+
+    Attributes:
+        identity: Device and inode of the file when it was opened.
+        commits: Transactions written so far, for `PRAGMA data_version` tells of those of others only.
+        turnstile: The descriptor of the lock file, -1 before the first use.
+    """
+
+    def __init__(self, db: sqlite3.Connection, identity: tuple[int, int] = (0, 0)) -> None:
+        self.db = db
+        self.identity = identity
+        self.pid = os.getpid()
+        self.commits = 0
+        self.turnstile = -1
+
+    def version(self) -> tuple[int, int]:
+        """Changes whenever anybody has written."""
+        return self.db.execute(q.data_version).fetchone()[0], self.commits
+
+    def close(self) -> None:
+        """Let go of the file, unless it is the parent's: to close it here could take away that one's locks."""
+        if self.pid != os.getpid():
+            _INHERITED.append(self.db)
+            return
+        self.db.close()
+        if self.turnstile >= 0:
+            os.close(self.turnstile)
+            self.turnstile = -1
+
+    def __del__(self) -> None:
+        with suppress(Exception):
+            self.close()
+
+
+_INHERITED: list[sqlite3.Connection] = []
+"""Connections of the process that forked this one, kept so that nothing ever closes them."""
+
+
+class Database(ABC):
+    """A database and how to reach it.
+
+    Attributes:
+        place: What errors call it.
+        deadline: Seconds that a call may wait in all.
+        bells: Wake those who sleep until something happens here.
+        on_made: Called when this object has put the schema into it.
+    """
+
+    place: str
+    deadline: float
+    bells: Bells
+    on_made: Callable[[], None] = staticmethod(lambda: None)
+
+    @abstractmethod
+    def open(self, *, create: bool = True) -> None:
+        """Connect this thread."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close all connections of this process."""
+
+    @abstractmethod
+    def session(self) -> Session:
+        """This thread's connection; opens it if need be."""
+
+    @abstractmethod
+    def _alone(self, session: Session) -> AbstractContextManager[object]:
+        """Held while a session is in use."""
+
+    @abstractmethod
+    def _line_up(self, session: Session, until: float) -> None:
+        """Wait at the turnstile, at most until then."""
+
+    @abstractmethod
+    def _let_pass(self, session: Session) -> None:
+        """Leave the turnstile to the next."""
+
+    @contextmanager
+    def read(self) -> Generator[Snapshot]:
+        """One moment of the database, to look at."""
+        try:
+            session = self.session()
+            with self._alone(session):
+                now = self._begin(session.db, q.begin_reading, q.now, time.monotonic() + self.deadline)[0]
+                try:
+                    yield Snapshot(session.db, now)
+                finally:
+                    _roll_back(session.db)  # nothing was written, and it never fails
+        except (sqlite3.Error, OSError) as error:
+            raise explained(error, self.place) from error
+
+    @contextmanager
+    def write(self) -> Generator[Transaction]:
+        """A transaction: all that is done in it is written at its end, or nothing if it raises."""
+        try:
+            session = self.session()
+            with self._alone(session):
+                tx = self._begin_writing(session)
+                try:
+                    yield tx
+                    tx.finish()
+                    session.db.execute(q.commit)
+                except BaseException:
+                    _roll_back(session.db)
+                    raise
+                session.commits += 1
+        except (sqlite3.Error, OSError) as error:
+            raise explained(error, self.place) from error
+        if tx.ready or tx.hints:
+            self.bells.ring(tx.ready, tx.hints)
+
+    def _begin_writing(self, session: Session) -> Transaction:
+        until = time.monotonic() + self.deadline
+        try:
+            self._line_up(session, until)
+            return Transaction(session.db, *self._begin(session.db, q.begin_writing, q.meta, until))
+        finally:
+            self._let_pass(session)
+
+    def version(self) -> tuple[int, int]:
+        """Changes for this thread whenever anybody has written."""
+        try:
+            session = self.session()
+            with self._alone(session):
+                return session.version()
+        except (sqlite3.Error, OSError) as error:
+            raise explained(error, self.place) from error
+
+    def _begin(self, db: sqlite3.Connection, begin: str, first: str, until: float) -> tuple[int, ...]:
+        """Begin a transaction and return the first row, which is when SQLite takes the lock of a reader."""
+        for _ in patiently(until):
+            try:
+                _roll_back(db)  # what an exception from outside may have left open
+                db.execute(begin)
+                return db.execute(first).fetchone()
+            except sqlite3.OperationalError as error:
+                if not is_busy(error):
+                    raise
+        raise StoreUnavailable(
+            f"{self.place}: another process has held the database for {self.deadline:g} s; nothing was written"
+        )
+
+
+class FileDatabase(Database):
+    """A database in a file, opened once per thread and process."""
+
+    def __init__(self, path: Path, *, deadline: float, synchronous: str) -> None:
+        self.path = path
+        self.place = str(path)
+        self.deadline = deadline
+        self.bells = FifoBells(Path(f"{path}-wake"))
+        self._synchronous = synchronous
+        self._local = threading.local()
+        self._sessions: WeakSet[Session] = WeakSet()
+        self._lock = threading.Lock()
+
+    def open(self, *, create: bool = True) -> None:
+        """Connect this thread; with `create` make the file if there is none."""
+        if not create and self._is_missing():
+            raise StoreNotFound(f"there is no store at {self.place}")
+        try:
+            self.session()
+        except (sqlite3.Error, OSError) as error:
+            raise explained(error, self.place) from error
+
+    def close(self) -> None:
+        """Close all connections of this process."""
+        with self._lock:
+            sessions, self._sessions, self._local = [*self._sessions], WeakSet(), threading.local()
+        for session in sessions:
+            session.close()
+
+    def session(self) -> Session:
+        """This thread's connection; the file must still be the one that was opened."""
+        session: Session | None = getattr(self._local, "session", None)
+        if session is None or session.pid != os.getpid():
+            session = self._local.session = self._connect()
+            with self._lock:
+                self._sessions.add(session)
+        elif session.identity != self._identity():
+            raise StoreRefused(f"{self.place}: the file was deleted or replaced while it was in use; start anew")
+        return session
+
+    def _connect(self) -> Session:
+        if self._is_missing():
+            self._make_directory()
+        db = sqlite3.connect(
+            self.path, timeout=self.deadline, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        session = Session(db, self._identity())
+        if not is_current(db, self.place):
+            self._line_up(session, time.monotonic() + self.deadline)
+            try:
+                was_empty = bring_up_to_date(db)
+            finally:
+                self._let_pass(session)
+            if was_empty:
+                self.on_made()
+        db.execute(f"PRAGMA synchronous = {self._synchronous}")
+        db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
+        _configure(db)
+        return session
+
+    def _is_missing(self) -> bool:
+        """Whether there is nothing yet: SQLite takes an empty file for a new database."""
+        try:
+            return self.path.stat().st_size == 0
+        except FileNotFoundError:
+            return True
+
+    def _make_directory(self) -> None:
+        directory = self.path.parent
+        if directory.is_dir():
+            return
+        directory.mkdir(parents=True, exist_ok=True)
+        if directory.name == ".winch":
+            (directory / ".gitignore").write_text("*\n", encoding="utf-8")
+
+    def _identity(self) -> tuple[int, int]:
+        try:
+            found = os.stat(self.place)  # noqa: PTH116 - before each transaction, and Path.stat costs three times as much
+        except FileNotFoundError:
+            return 0, 0
+        return found.st_dev, found.st_ino
+
+    def _alone(self, session: Session) -> AbstractContextManager[object]:  # noqa: ARG002 - a session per thread
+        return _NOTHING
+
+    def _line_up(self, session: Session, until: float) -> None:
+        if fcntl is None:
+            return
+        if session.turnstile < 0:
+            session.turnstile = os.open(f"{self.place}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        for _ in patiently(until):
+            with suppress(BlockingIOError):
+                fcntl.flock(session.turnstile, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+
+    def _let_pass(self, session: Session) -> None:
+        if fcntl is not None and session.turnstile >= 0:
+            fcntl.flock(session.turnstile, fcntl.LOCK_UN)
+
+
+class MemoryDatabase(Database):
+    """A database in the memory of one process: one connection that its threads share."""
+
+    place = "memory"
+
+    def __init__(self, *, deadline: float) -> None:
+        self.deadline = deadline
+        self.bells = PipeBells()
+        self._session: Session | None = None
+        self._lock = threading.RLock()
+
+    def open(self, *, create: bool = True) -> None:
+        """Make the database, if `create` allows."""
+        if not create and self._session is None:
+            raise StoreNotFound("there is no store in this process's memory")
+        self.session()
+
+    def close(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            session, self._session = self._session, None
+            self.bells.close()
+        if session is not None:
+            session.close()
+
+    def session(self) -> Session:
+        """The one connection."""
+        with self._lock:
+            if self._session is None:
+                db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, cached_statements=256)
+                is_current(db, self.place)
+                bring_up_to_date(db)
+                self.on_made()
+                _configure(db)
+                self._session = Session(db)
+            if self._session.pid != os.getpid():
+                raise StoreRefused("a store in memory belongs to the process that made it; use a file")
+            return self._session
+
+    def _alone(self, session: Session) -> AbstractContextManager[object]:  # noqa: ARG002 - there is but one
+        return self._lock
+
+    def _line_up(self, session: Session, until: float) -> None:
+        """All writers are threads of this process, and one of them has the connection."""
+
+    def _let_pass(self, session: Session) -> None:
+        """See `_line_up`."""
+
+
+_NOTHING = nullcontext()
+
+
+def patiently(until: float) -> Generator[None]:
+    """Yields at once, and again in short whiles until that time of the monotonic clock has come."""
+    pause, longest = PATIENCE
+    yield
+    while time.monotonic() < until:
+        time.sleep(pause)
+        pause = min(pause * 1.5, longest)
+        yield
+
+
+def _configure(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA busy_timeout = 0")  # from here on it is `patiently` that waits
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    """After some errors SQLite has done so already."""
+    if db.in_transaction:
+        db.execute("ROLLBACK")

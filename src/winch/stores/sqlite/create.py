@@ -1,0 +1,165 @@
+"""New jobs: what enqueue checks, and what it writes."""
+# A job's or a worker's `id` is called so here, as in the contract:
+# ruff: noqa: A001
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from winch.errors import DuplicateJob, UnknownDependency
+from winch.states import JobStatus
+from winch.stores.contract import NewJob
+from winch.stores.sqlite.codes import CODES, is_ended
+from winch.stores.sqlite.features import CALLBACKS, CHILDREN, PARENTS
+from winch.stores.sqlite.sql import q
+from winch.stores.sqlite.steps import end, jobs
+from winch.stores.sqlite.transaction import Transaction, as_array
+
+__all__ = ["create"]
+
+_QUEUED, _SCHEDULED, _DEFERRED = CODES[JobStatus.QUEUED], CODES[JobStatus.SCHEDULED], CODES[JobStatus.DEFERRED]
+_FINISHED, _CANCELED = CODES[JobStatus.FINISHED], CODES[JobStatus.CANCELED]
+
+
+class Known(NamedTuple):
+    """A job that exists already, or will in a moment.
+
+    Attributes:
+        number: 0 for one of this very call.
+        state: None for an ended one past its expiry: it can be replaced, and nobody can wait for it.
+    """
+
+    number: int
+    state: int | None
+    features: int
+
+
+class Plan(NamedTuple):
+    """What to write for one job."""
+
+    job: NewJob
+    state: int
+    unmet: tuple[str, ...]
+    replaces: Known | None
+
+
+def create(tx: Transaction, new: Sequence[NewJob]) -> list[int]:
+    """Create these jobs. Returns the codes of their states.
+
+    Raises:
+        DuplicateJob: An id is in use.
+        UnknownDependency: A parent does not exist.
+    """
+    plans = _planned(tx, new)
+    _write(tx, plans)
+    return [plan.state for plan in plans]
+
+
+# ---- reading --------------------------------------------------------------------------------------------------------
+
+
+def _planned(tx: Transaction, new: Sequence[NewJob]) -> list[Plan]:
+    """Check all, and decide upon their states. Later jobs may wait for earlier ones."""
+    ids = [job.id for job in new]
+    known = _known(tx, [*ids, *(parent for job in new for parent in job.parents)])
+    plans: list[Plan] = []
+    for job in new:
+        before = known.get(job.id)
+        if before is not None and (before.number == 0 or not (before.state is None or is_ended(before.state))):
+            raise DuplicateJob(f"the id {job.id} is in use", job.id)
+        state, unmet = _state(job, known) if job.parents else (_SCHEDULED if job.delay else _QUEUED, ())
+        known[job.id] = Known(0, state, 0)
+        plans.append(Plan(job, state, unmet, before))
+    return plans
+
+
+def _known(tx: Transaction, ids: list[str]) -> dict[str, Known]:
+    one, *more = ids
+    rows = tx.db.execute(q.known_jobs, (as_array(ids),)) if more else tx.db.execute(q.known_job, (one,))
+    return {
+        id: Known(number, None if 0 < expires_at <= tx.now else state, features)
+        for id, number, state, features, expires_at in rows
+    }
+
+
+def _state(job: NewJob, known: dict[str, Known]) -> tuple[int, tuple[str, ...]]:
+    """The state that a job with parents is put into, and those whom it has to wait for."""
+    unmet: list[str] = []
+    canceled = False
+    for parent in job.parents:
+        state = known[parent].state if parent in known else None
+        if state is None:
+            raise UnknownDependency(f"there is no job {parent} to wait for", parent)
+        if not is_ended(state) or (state != _FINISHED and job.on_failure == "wait"):
+            unmet.append(parent)
+        elif state != _FINISHED and job.on_failure == "cancel":
+            canceled = True
+    if canceled:
+        return _CANCELED, ()
+    if unmet:
+        return _DEFERRED, tuple(unmet)
+    return _SCHEDULED if job.delay else _QUEUED, ()
+
+
+# ---- writing --------------------------------------------------------------------------------------------------------
+
+
+def _write(tx: Transaction, plans: Sequence[Plan]) -> None:
+    tx.db.executemany(q.know_queue, [(name,) for name in {plan.job.queue for plan in plans}])
+    tx.db.executemany(q.delete_ended, [(plan.job.id,) for plan in plans if plan.replaces])
+    first = tx.jobs + 1
+    tx.db.executemany(q.insert_job, [_row(tx, plan) for plan in plans])
+    for number, plan in enumerate(plans, first):
+        if plan.job.callbacks or plan.job.parents:
+            _write_sides(tx, number, plan)
+
+
+def _row(tx: Transaction, plan: Plan) -> tuple[object, ...]:
+    """The columns of `insert_job`."""
+    job, state = plan.job, plan.state
+    score = enqueued_at = 0
+    due_at = tx.now + job.delay if job.delay else 0
+    if state == _QUEUED:
+        score, enqueued_at = tx.score(job.priority, at_front=job.at_front), tx.now
+        tx.ready.add(job.queue)
+    elif state == _SCHEDULED:
+        tx.falls_due(job.queue, due_at)
+    elif state == _CANCELED:
+        state = _DEFERRED  # for the moment: `end` ends it
+    features = plan.replaces.features & CHILDREN if plan.replaces else 0
+    if job.callbacks:
+        features |= CALLBACKS
+    if job.parents:
+        features |= PARENTS
+    tx.jobs += 1
+    return (
+        *(
+            tx.jobs,
+            job.id,
+            job.queue,
+            state,
+            features,
+            job.priority,
+            score,
+            job.max_crashes,
+            tx.now,
+            enqueued_at,
+            due_at,
+        ),
+        *(job.ttl, job.result_ttl, job.failure_ttl, len(plan.unmet), job.on_failure, job.payload, job.meta),
+    )
+
+
+def _write_sides(tx: Transaction, number: int, plan: Plan) -> None:
+    """What only some jobs have."""
+    tx.db.executemany(q.write_callback, [(number, each.event, each.payload) for each in plan.job.callbacks])
+    _wait_for(tx, number, plan.unmet)
+    if plan.state == _CANCELED:
+        for job in jobs(tx, q.job_by_number, number):
+            end(tx, job, JobStatus.CANCELED, "dependency")
+
+
+def _wait_for(tx: Transaction, number: int, parents: Iterable[str]) -> None:
+    tx.db.executemany(q.wait_on, [(number, parent) for parent in parents])
+    tx.db.executemany(q.mark_parent, [(parent,) for parent in parents])

@@ -1,0 +1,14 @@
+"""What a job uses beyond its row: the bits of `jobs.features`, so that a plain job never looks into a side table."""
+
+from __future__ import annotations
+
+__all__ = ["CALLBACKS", "CHILDREN", "PARENTS", "SNAPSHOT"]
+
+CALLBACKS = 1
+"""It has rows in `callbacks`."""
+CHILDREN = 2
+"""Jobs may wait for it in `children`, or be about to hear of an end of it in `firing`."""
+PARENTS = 4
+"""It may wait for jobs in `children`."""
+SNAPSHOT = 8
+"""It is a callback: its parent as it ended is in `snapshots`."""

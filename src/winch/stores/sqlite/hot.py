@@ -1,0 +1,175 @@
+"""What happens for every job."""
+# A job's or a worker's `id` is called so here, as in the contract:
+# ruff: noqa: A001
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from winch.errors import NoSuchJob
+from winch.states import ENDED
+from winch.stores.contract import (
+    ENQUEUE_BATCH,
+    TURN_BATCH,
+    Call,
+    Enqueued,
+    Held,
+    JobRecord,
+    NewJob,
+    Outcome,
+    Tally,
+    Turn,
+    Waiter,
+)
+from winch.stores.sqlite.base import Verbs
+from winch.stores.sqlite.claim import Hand, claim, claimed_before
+from winch.stores.sqlite.codes import STATES, is_ended
+from winch.stores.sqlite.create import create
+from winch.stores.sqlite.records import records
+from winch.stores.sqlite.settle import Seat, begin, seat_of, settle
+from winch.stores.sqlite.sql import q
+from winch.stores.sqlite.steps import by_ids, fire, next_due, promote
+from winch.stores.sqlite.transaction import Snapshot, Transaction, as_array
+from winch.stores.sqlite.waiter import SQLiteWaiter
+from winch.stores.sqlite.wake import sleep
+
+__all__ = ["HotVerbs", "claimable"]
+
+MINUTE, HOUR = 60_000, 3_600_000
+WATCH = 0.001, 0.005  # seconds between two looks of `await_end`: the first, and at most
+
+
+class HotVerbs(Verbs):
+    """The contract's `HotPath`."""
+
+    def enqueue(self, jobs: Sequence[NewJob], *, call: Call | None = None) -> Enqueued:
+        """Create up to `ENQUEUE_BATCH` jobs in one step: all of them, or none."""
+        if len(jobs) > ENQUEUE_BATCH:
+            raise ValueError(f"{len(jobs)} jobs in one call, at most {ENQUEUE_BATCH} can be enqueued")
+        if not jobs:
+            return Enqueued(self._once(call, lambda tx: tx.now), ())
+        now, states = self._once(call, lambda tx: (tx.now, create(tx, jobs)))
+        return Enqueued(now, tuple([STATES[state] for state in states]))
+
+    def turn(
+        self,
+        executor: str,
+        number: int,
+        outcomes: Sequence[Outcome],
+        begins: Sequence[Held],
+        queues: Sequence[str],
+        room: int,
+        tally: Tally,
+    ) -> Turn:
+        """Settle what is done, mark what has begun, fire, promote, and claim up to `room` jobs, in one step."""
+        call = Call(executor, number)
+        with self._database.write() as tx:
+            seat = seat_of(tx, executor)
+            if kept := tx.kept(call):
+                return _turn_again(tx, seat, *kept[0])
+            late = settle(tx, seat, outcomes)
+            begin(tx, seat, begins)
+            _count(tx, tally)
+            fire(tx, TURN_BATCH)
+            promote(tx, queues, TURN_BATCH)
+            hand = _claim(tx, seat, queues, min(room, TURN_BATCH))
+            turn = Turn(tx.now, tuple(hand.claims), hand.more, next_due(tx, queues), tuple(late), hand.alone)
+            tx.keep(call, [hand.first, len(hand.claims), *turn._replace(claims=())])
+        return turn
+
+    def begin_turn(
+        self,
+        executor: str,
+        number: int,
+        outcomes: Sequence[Outcome],
+        begins: Sequence[Held],
+        queues: Sequence[str],
+        room: int,
+        tally: Tally,
+    ) -> Callable[[], Turn]:
+        """As `turn`, to be waited for later. Here there is nothing to wait for: it is done at once."""
+        turn = self.turn(executor, number, outcomes, begins, queues, room, tally)
+        return lambda: turn
+
+    def waiter(self, queues: Sequence[str]) -> Waiter:
+        """Something to sleep on until one of these queues may have work."""
+        bells = self._database.bells
+        return SQLiteWaiter(self._database, lambda: bells.listen(queues=queues), lambda at: any(claimable(at, queues)))
+
+    def await_end(self, ids: Sequence[str], timeout: float, wake: int | None = None) -> list[JobRecord]:
+        """Wait until at least one of these jobs has ended, at most `timeout` seconds."""
+        until = time.monotonic() + timeout
+        pause, longest = WATCH
+        seen = None
+        while True:
+            version = self._database.version()
+            if version != seen:
+                seen = version  # from before the look: what comes during it is seen the next time
+                found = self._found(ids)
+                ended = [record for record in found if record.state in ENDED]
+                if ended or not found:
+                    return ended
+            left = until - time.monotonic()
+            if left <= 0 or sleep(min(pause, left), wake):
+                return []
+            pause = min(pause * 1.5, longest)
+
+    def _found(self, ids: Sequence[str]) -> list[JobRecord]:
+        """The records of those of these jobs that have ended if any has; else of one that has not, if there is one."""
+        with self._database.read() as snapshot:
+            states = snapshot.db.execute(q.states_of, (as_array(ids), snapshot.now)).fetchall()
+            ended = {id for id, state in states if is_ended(state)}
+            wanted = [id for id in dict.fromkeys(ids) if id in ended] or [id for id, _ in states[:1]]
+            found = records(snapshot, wanted)
+        return [found[id] for id in wanted]
+
+    def annotate(self, id: str, meta: bytes, *, call: Call | None = None) -> None:
+        """Replace a job's meta."""
+
+        def step(tx: Transaction) -> None:
+            for job in by_ids(tx, [id]).values():
+                tx.db.execute(q.annotate, (meta, job.number))
+                return
+            raise NoSuchJob(f"there is no job {id}")
+
+        self._once(call, step)
+
+
+def claimable(at: Snapshot, queues: Iterable[str]) -> Iterator[str]:
+    """Those of these queues that have work to hand out."""
+    paused = set(at.column(q.paused))
+    return (name for name in queues if name not in paused and at.one(q.has_queued, name))
+
+
+def _claim(tx: Transaction, seat: Seat, queues: Sequence[str], room: int) -> Hand:
+    """Claim, and note which of the queues still have claimable work: others may sleep."""
+    paused = set(tx.column(q.paused))
+    open_queues = [name for name in queues if name not in paused]
+    hand = claim(tx, seat, open_queues, room)
+    tx.ready.difference_update(queues)
+    if hand.alone or hand.is_full:
+        tx.ready.update(claimable(tx, open_queues))
+    return hand
+
+
+def _turn_again(
+    tx: Transaction,
+    seat: Seat,
+    first: int,
+    count: int,
+    now: int,
+    _: list[object],
+    more: bool,
+    due: int | None,
+    late: list[int],
+    alone: bool,
+) -> Turn:
+    """The answer to a turn that was taken before."""
+    return Turn(now, claimed_before(tx, seat, first, count, now), more, due, tuple(late), alone)
+
+
+def _count(tx: Transaction, tally: Tally) -> None:
+    """Add increments to the metrics of this minute and this hour."""
+    spans = ((0, tx.now // MINUTE * MINUTE), (1, tx.now // HOUR * HOUR))
+    tx.db.executemany(q.count_metric, [(*span, *key, more) for key, more in tally.items() for span in spans])

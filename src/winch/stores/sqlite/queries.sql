@@ -1,0 +1,462 @@
+-- The queries of the store. `{name}` stands for the number of a state (codes.py), or for the text of an earlier query.
+
+-- ==== transactions ====
+
+-- name: begin_reading
+BEGIN
+
+-- name: begin_writing
+BEGIN IMMEDIATE
+
+-- name: commit
+COMMIT
+
+-- name: data_version
+PRAGMA data_version
+
+-- name: now
+SELECT now FROM meta
+
+-- name: meta
+SELECT now, token, back, front, jobs, sampled FROM meta
+
+-- name: save_meta
+UPDATE meta SET now = ?, token = ?, back = ?, front = ?, jobs = ?, sampled = ? WHERE one = 1
+
+-- name: last_call
+SELECT number, answer FROM calls WHERE channel = ?
+
+-- name: keep_call
+INSERT INTO calls (channel, number, at, answer) VALUES (?, ?, ?, ?)
+ON CONFLICT (channel) DO UPDATE SET number = excluded.number, at = excluded.at, answer = excluded.answer
+
+-- name: forget_calls
+DELETE FROM calls WHERE at < ?
+
+-- ==== jobs, as the steps know them ====
+
+-- name: header
+number, id, queue, state, features, priority, fails, crashes, max_crashes, attempts, suspect, begun, created_at, started_at,
+due_at, result_ttl, failure_ttl, on_failure, token, executor, worker
+
+-- name: job_by_number
+SELECT {header} FROM jobs WHERE number = ?
+
+-- name: jobs_by_ids
+SELECT {header} FROM jobs
+WHERE id IN (SELECT value FROM json_each(?1)) AND (expires_at = 0 OR expires_at > ?2)
+
+-- name: jobs_held
+SELECT {header} FROM jobs WHERE executor = ? AND state = {started} ORDER BY token
+
+-- name: jobs_held_by_worker
+SELECT {header} FROM jobs
+WHERE executor IN (SELECT executors.number FROM executors WHERE executors.worker = ?) AND state = {started} ORDER BY token
+
+-- name: state_of
+SELECT state FROM jobs WHERE id = ?
+
+-- ==== steps into waiting ====
+
+-- name: queue_job
+UPDATE jobs
+SET state = {queued}, score = ?, enqueued_at = ?, reason = '', due_at = 0, ended_at = 0, expires_at = 0, token = 0,
+    executor = NULL, worker = '', begun = 0
+WHERE number = ?
+
+-- name: give_back_job
+UPDATE jobs SET state = {queued}, suspect = ?, token = 0, executor = NULL, worker = '', begun = 0 WHERE number = ?
+
+-- name: schedule_job
+UPDATE jobs SET state = {scheduled}, due_at = ?, token = 0, executor = NULL, worker = '', begun = 0 WHERE number = ?
+
+-- name: start_over
+UPDATE jobs SET fails = 0, crashes = 0, result = x'' WHERE number = ?
+
+-- name: due
+SELECT due_at, id, number FROM jobs
+WHERE queue = ? AND state = {scheduled} AND due_at <= ? ORDER BY due_at, id LIMIT ?
+
+-- name: earliest_due
+SELECT min(due_at) FROM jobs WHERE queue = ? AND state = {scheduled}
+
+-- name: listeners
+SELECT id FROM workers WHERE EXISTS (SELECT 1 FROM json_each(workers.queues) WHERE value = ?)
+
+-- ==== steps out of started ====
+
+-- name: write_attempt
+INSERT OR REPLACE INTO attempts (job, number, started_at, ended_at, outcome, reason, worker, detail)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: write_attempt_of_finished
+INSERT OR IGNORE INTO attempts (job, number, started_at, ended_at, outcome, reason, worker, detail)
+SELECT number, attempts, started_at, ended_at, 'finished', reason, worker, x'' FROM jobs WHERE number = ?
+
+-- name: trim_attempts
+DELETE FROM attempts WHERE job = ? AND number <= ?
+
+-- name: count_attempt
+UPDATE jobs SET attempts = ?, started_at = ? WHERE number = ?
+
+-- name: count_crash
+UPDATE jobs SET crashes = crashes + 1 WHERE number = ?
+
+-- name: count_command
+UPDATE workers SET commands = commands + 1 WHERE number = ? RETURNING commands
+
+-- name: write_command
+INSERT INTO commands (worker, number, name, token, job) VALUES (?, ?, ?, ?, ?)
+
+-- name: worker_of_executor
+SELECT workers.number, workers.id FROM executors JOIN workers ON workers.number = executors.worker
+WHERE executors.number = ?
+
+-- ==== the end ====
+
+-- name: end_job
+UPDATE jobs
+SET state = ?, reason = ?, ended_at = ?, expires_at = ?, result = ?, due_at = 0, token = 0, executor = NULL, begun = 0,
+    suspect = 0, pending = 0
+WHERE number = ?
+
+-- name: delete_job
+DELETE FROM jobs WHERE number = ?
+
+-- name: callback
+SELECT payload FROM callbacks WHERE job = ? AND event = ?
+
+-- name: delete_ended
+DELETE FROM jobs WHERE id = ? AND expires_at > 0
+
+-- name: insert_callback
+INSERT OR IGNORE INTO jobs (number, id, queue, state, features, priority, score, max_crashes, created_at, enqueued_at, ttl, result_ttl,
+                  failure_ttl, payload)
+VALUES (?1, ?2, ?7, {queued}, ?6, ?8, ?3, ?9, ?4, ?4, 0, ?10, ?11, ?5)
+
+-- name: snapshot
+SELECT record FROM snapshots WHERE job = ?
+
+-- name: write_snapshot
+INSERT INTO snapshots (job, record) VALUES (?, ?)
+
+-- ==== children and firing ====
+
+-- name: fire_children
+INSERT INTO firing (parent, upto, met, gone)
+SELECT :parent, max(place), :met, 0 FROM children WHERE parent = :parent HAVING max(place) IS NOT NULL
+
+-- name: parent_is_gone
+UPDATE firing SET gone = 1 WHERE parent = ?
+
+-- name: next_firing
+SELECT number, parent, upto, met, gone FROM firing ORDER BY number LIMIT 1
+
+-- name: end_firing
+DELETE FROM firing WHERE number = ?
+
+-- name: children_of
+SELECT {header} FROM jobs JOIN (SELECT place, child FROM children WHERE parent = ? AND place <= ? ORDER BY place LIMIT ?)
+ON number = child ORDER BY place
+
+-- name: leave_parents
+DELETE FROM children WHERE child = ?
+
+-- name: leave_parent
+DELETE FROM children WHERE child = ? AND parent = ?
+
+-- name: count_down
+UPDATE jobs SET pending = pending - 1 WHERE number = ? RETURNING pending
+
+-- The new place is beyond those that any end until now concerns.
+-- name: wait_on
+INSERT OR REPLACE INTO children (child, parent) VALUES (?, ?)
+
+-- name: mark_parent
+UPDATE jobs SET features = features | 2 WHERE id = ?
+
+-- name: is_firing
+SELECT EXISTS (SELECT 1 FROM firing JOIN children ON children.parent = firing.parent AND children.place <= firing.upto)
+
+-- ==== enqueue ====
+
+-- Twice as fast as `known_jobs` for one id.
+-- name: known_job
+SELECT id, number, state, features, expires_at FROM jobs WHERE id = ?
+
+-- name: known_jobs
+SELECT id, number, state, features, expires_at FROM jobs WHERE id IN (SELECT value FROM json_each(?1))
+
+-- name: insert_job
+INSERT INTO jobs (number, id, queue, state, features, priority, score, max_crashes, created_at, enqueued_at, due_at, ttl,
+                  result_ttl, failure_ttl, pending, on_failure, payload, meta)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: write_callback
+INSERT INTO callbacks (job, event, payload) VALUES (?, ?, ?)
+
+-- name: know_queue
+INSERT OR IGNORE INTO queues (name) VALUES (?)
+
+-- ==== turn ====
+
+-- name: seat
+SELECT executors.number, workers.number, workers.name FROM executors JOIN workers ON workers.number = executors.worker
+WHERE executors.id = ?
+
+-- name: claims_held
+SELECT token, id, number, features, result_ttl FROM jobs WHERE executor = ? AND state = {started}
+
+-- The common end: runs that finished, of jobs that nobody waits for and that call nobody. A whole batch in one statement,
+-- filled up with rows of NULL.
+-- name: finish_jobs
+WITH done (number, reason, started_at, ended_at, expires_at, result) AS (VALUES {batch_of_six})
+UPDATE jobs
+SET state = {finished}, reason = done.reason, started_at = done.started_at, ended_at = done.ended_at,
+    expires_at = done.expires_at, result = done.result, attempts = attempts + 1, token = 0, executor = NULL, begun = 0,
+    suspect = 0
+FROM done WHERE jobs.number = done.number
+
+-- name: finish_job
+UPDATE jobs
+SET state = {finished}, reason = ?2, started_at = ?3, ended_at = ?4, expires_at = ?5, result = ?6, attempts = attempts + 1,
+    token = 0, executor = NULL, begun = 0, suspect = 0
+WHERE number = ?1
+
+-- name: count_retry
+UPDATE jobs SET fails = fails + ?, suspect = 0 WHERE number = ?
+
+-- name: count_settled
+UPDATE workers SET finished = finished + ?, failed = failed + ?, run_ms = run_ms + ? WHERE number = ?
+
+-- name: begin_job
+UPDATE jobs SET begun = 1, started_at = ? WHERE executor = ? AND token = ? AND id = ? AND state = {started}
+
+-- name: count_metric
+INSERT INTO metrics (hours, at, queue, function, series, bucket, count) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET count = count + excluded.count
+
+-- name: paused
+SELECT name FROM paused ORDER BY name
+
+-- name: holds_any
+SELECT EXISTS (SELECT 1 FROM jobs WHERE executor = ? AND state = {started})
+
+-- name: runs_suspect
+SELECT EXISTS (
+    SELECT 1 FROM jobs
+    WHERE executor IN (SELECT number FROM executors WHERE worker = ?) AND state = {started} AND suspect = 1
+)
+
+-- name: has_suspect
+SELECT EXISTS (SELECT 1 FROM jobs WHERE queue = ? AND state = {queued} AND suspect = 1)
+
+-- name: claimable
+SELECT number, features, score, ttl > 0 AND enqueued_at + ttl <= ?1 AND fails + crashes + attempts = 0,
+       id, payload, meta, fails, attempts, crashes, created_at, enqueued_at, priority
+FROM jobs WHERE queue = ?2 AND state = {queued} AND suspect = ?3 AND score > ?4 ORDER BY score LIMIT ?5
+
+-- name: claimed
+SELECT number, features,
+       token, id, queue, payload, meta, suspect, fails, attempts, crashes, created_at, enqueued_at, ?1 - enqueued_at, priority
+FROM jobs WHERE executor = ?2 AND state = {started} AND token BETWEEN ?3 AND ?4 ORDER BY token
+
+-- In one statement, for a statement per job takes nearly twice as long. Their tokens are consecutive.
+-- name: claim_jobs
+UPDATE jobs SET state = {started}, token = ?1 + place.key, executor = ?2, worker = ?3, started_at = ?4, begun = suspect
+FROM json_each(?5) AS place WHERE number = place.value
+
+-- name: has_queued
+SELECT EXISTS (SELECT 1 FROM jobs WHERE queue = ? AND state = {queued})
+
+-- ==== waiting and reading ====
+
+-- name: states_of
+SELECT id, state FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND (expires_at = 0 OR expires_at > ?2)
+
+-- name: records
+SELECT number, features, id, queue, state, payload, reason, priority, fails, crashes, max_crashes, attempts, suspect, begun,
+       created_at, enqueued_at, started_at, ended_at, due_at, expires_at, ttl, result_ttl, failure_ttl, pending, on_failure,
+       token, coalesce((SELECT executors.id FROM executors WHERE executors.number = executor), ''), worker, result, meta
+FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND (expires_at = 0 OR expires_at > ?2)
+
+-- name: attempts
+SELECT job, number, started_at, ended_at, outcome, reason, worker, detail FROM attempts
+WHERE job IN (SELECT value FROM json_each(?)) ORDER BY job, number
+
+-- name: annotate
+UPDATE jobs SET meta = ? WHERE number = ?
+
+-- ==== workers ====
+
+-- name: is_or_was_worker
+SELECT EXISTS (SELECT 1 FROM workers WHERE id = ?1) OR EXISTS (SELECT 1 FROM former_workers WHERE id = ?1)
+
+-- name: enlist_worker
+INSERT INTO workers (id, name, host, boot, pid, pid_start, queues, version, ttl, interval, processes, started_at, beat_at, since)
+VALUES (:id, :name, :host, :boot, :pid, :pid_start, :queues, :version, :ttl, :interval, :processes, :now, :now, :now)
+
+-- name: enlist_executor
+INSERT INTO executors (id, worker) VALUES (?, ?)
+
+-- name: worker
+SELECT number, id, queues, ttl, interval, beat_at, since FROM workers WHERE id = ?
+
+-- name: dead_workers
+SELECT number, id, queues, ttl, interval, beat_at, since FROM workers WHERE ? - beat_at > ttl
+
+-- name: clip_beats
+UPDATE workers SET beat_at = ? WHERE beat_at > ?
+
+-- name: beat
+UPDATE workers SET beat_at = ?, since = ? WHERE number = ?
+
+-- name: crew
+SELECT id FROM executors WHERE worker = ? ORDER BY number
+
+-- name: commands
+SELECT number, name, token, job FROM commands WHERE worker = ? ORDER BY number
+
+-- name: last_command
+SELECT max(number) FROM commands WHERE worker = ?
+
+-- name: drop_commands
+DELETE FROM commands WHERE worker = ? AND number <= ?
+
+-- name: delete_worker
+DELETE FROM workers WHERE number = ?
+
+-- name: delete_executor
+DELETE FROM executors WHERE number = ?
+
+-- name: remember_worker
+INSERT OR REPLACE INTO former_workers (id, at) VALUES (?, ?)
+
+-- name: forget_former_workers
+DELETE FROM former_workers WHERE at < ?
+
+-- name: seen_begun
+UPDATE jobs SET begun = 1 WHERE executor = ? AND token = ? AND id = ? AND state = {started}
+
+-- name: worker_records
+SELECT number, started_at, beat_at, finished, failed, run_ms, queues, id, name, host, boot, pid, pid_start, version, ttl, interval,
+       processes
+FROM workers ORDER BY name, number
+
+-- name: worker_holds
+SELECT id FROM jobs
+WHERE executor IN (SELECT executors.number FROM executors WHERE executors.worker = ?) AND state = {started}
+ORDER BY begun DESC, token
+
+-- name: dead_hold
+SELECT EXISTS (
+    SELECT 1 FROM workers
+    JOIN executors ON executors.worker = workers.number
+    JOIN jobs ON jobs.executor = executors.number AND jobs.state = {started}
+    WHERE ?1 - workers.beat_at > workers.ttl AND jobs.queue IN (SELECT value FROM json_each(?2))
+)
+
+-- ==== upkeep ====
+
+-- name: is_ended
+state >= {finished}
+
+-- name: expired
+SELECT {header} FROM jobs WHERE {is_ended} AND queue = ? AND state = ? AND expires_at <= ? ORDER BY expires_at LIMIT ?
+
+-- name: has_expired
+SELECT EXISTS (SELECT 1 FROM jobs WHERE {is_ended} AND queue = ? AND state = ? AND expires_at <= ?)
+
+-- name: count_ended
+SELECT count(*) FROM jobs WHERE {is_ended} AND queue = ? AND state = ? AND expires_at > ?
+
+-- name: oldest_ended
+SELECT {header} FROM jobs WHERE {is_ended} AND queue = ? AND state = ? AND expires_at > ? ORDER BY expires_at, id LIMIT ?
+
+-- name: depth
+SELECT count(*), max(0, coalesce(max(?1 - enqueued_at), 0)) FROM jobs WHERE queue = ?2 AND state = {queued}
+
+-- name: forget_metrics
+DELETE FROM metrics WHERE hours = ? AND at < ?
+
+-- ==== control ====
+
+-- name: queues
+SELECT name FROM queues ORDER BY name
+
+-- name: list_queued
+SELECT id FROM jobs WHERE queue = :queue AND state = {queued} ORDER BY suspect DESC, score LIMIT :limit OFFSET :offset
+
+-- name: list_queued_newest
+SELECT id FROM jobs WHERE queue = :queue AND state = {queued} ORDER BY suspect, score DESC LIMIT :limit OFFSET :offset
+
+-- name: list_scheduled
+SELECT id FROM jobs WHERE queue = :queue AND state = {scheduled} ORDER BY due_at, id LIMIT :limit OFFSET :offset
+
+-- name: list_scheduled_newest
+SELECT id FROM jobs WHERE queue = :queue AND state = {scheduled} ORDER BY due_at DESC, id DESC LIMIT :limit OFFSET :offset
+
+-- name: list_started
+SELECT id FROM jobs WHERE queue = :queue AND state = {started} ORDER BY token LIMIT :limit OFFSET :offset
+
+-- name: list_started_newest
+SELECT id FROM jobs WHERE queue = :queue AND state = {started} ORDER BY token DESC LIMIT :limit OFFSET :offset
+
+-- name: is_waiting
+state BETWEEN {deferred} AND {blocked}
+
+-- name: list_waiting
+SELECT id FROM jobs WHERE {is_waiting} AND queue = :queue AND state = :state ORDER BY number LIMIT :limit OFFSET :offset
+
+-- name: list_waiting_newest
+SELECT id FROM jobs WHERE {is_waiting} AND queue = :queue AND state = :state ORDER BY number DESC LIMIT :limit OFFSET :offset
+
+-- name: list_ended
+SELECT id FROM jobs WHERE {is_ended} AND queue = :queue AND state = :state AND expires_at > :now
+ORDER BY expires_at, id LIMIT :limit OFFSET :offset
+
+-- name: list_ended_newest
+SELECT id FROM jobs WHERE {is_ended} AND queue = :queue AND state = :state AND expires_at > :now
+ORDER BY expires_at DESC, id DESC LIMIT :limit OFFSET :offset
+
+-- name: count_queued
+SELECT count(*) FROM jobs WHERE queue = :queue AND state = {queued}
+
+-- name: count_scheduled
+SELECT count(*) FROM jobs WHERE queue = :queue AND state = {scheduled}
+
+-- name: count_started
+SELECT queue, count(*) FROM jobs WHERE state = {started} GROUP BY queue
+
+-- name: count_waiting
+SELECT count(*) FROM jobs WHERE {is_waiting} AND queue = ? AND state = ?
+
+-- name: position
+SELECT (SELECT count(*) FROM jobs AS other
+        WHERE other.queue = job.queue AND other.state = {queued} AND other.suspect > job.suspect)
+     + (SELECT count(*) FROM jobs AS other
+        WHERE other.queue = job.queue AND other.state = {queued} AND other.suspect = job.suspect AND other.score < job.score)
+FROM jobs AS job WHERE id = ? AND state = {queued}
+
+-- name: jobs_queued
+SELECT {header} FROM jobs WHERE queue = ? AND state = {queued} ORDER BY suspect DESC, score LIMIT ?
+
+-- name: holds_jobs
+SELECT EXISTS (SELECT 1 FROM jobs WHERE queue = :queue AND state = {queued})
+    OR EXISTS (SELECT 1 FROM jobs WHERE queue = :queue AND state = {scheduled})
+    OR EXISTS (SELECT 1 FROM jobs WHERE queue = :queue AND state = {started})
+    OR EXISTS (SELECT 1 FROM jobs WHERE queue = :queue AND {is_waiting})
+    OR EXISTS (SELECT 1 FROM jobs WHERE queue = :queue AND {is_ended})
+
+-- name: forget_queue
+DELETE FROM queues WHERE name = ?
+
+-- name: pause
+INSERT OR IGNORE INTO paused (name) VALUES (?)
+
+-- name: resume
+DELETE FROM paused WHERE name = ?
+
+-- name: metrics
+SELECT at, queue, function, series, bucket, count FROM metrics
+WHERE hours = ? AND at >= ? ORDER BY at, queue, function, series, bucket

@@ -1,0 +1,175 @@
+-- A winch store in one file: the newest schema, for a new file. Older files get there through migrations/.
+-- Times are milliseconds since the epoch, spans milliseconds; 0 is "no such moment".
+
+-- What the next call must know: time that never goes back, and counters whose numbers never come back.
+CREATE TABLE meta (
+    one     INTEGER PRIMARY KEY CHECK (one = 1),
+    now     INTEGER NOT NULL DEFAULT 0, -- the latest time that anybody has seen here
+    token   INTEGER NOT NULL DEFAULT 0, -- of the last claim
+    back    INTEGER NOT NULL DEFAULT 0, -- the last place at the back of a queue, counting up
+    front   INTEGER NOT NULL DEFAULT 0, -- the last place at the front, counting down
+    jobs    INTEGER NOT NULL DEFAULT 0, -- the number of the last job
+    sampled INTEGER NOT NULL DEFAULT 0  -- the minute of the last sample of depths
+);
+INSERT INTO meta (one) VALUES (1);
+
+-- What a turn changes comes first and is short, what may be long comes last. A job pays for nothing that it does not use:
+-- `features` (features.py) tells which of the side tables have rows of it. `{queued}` and the like are the numbers of the
+-- states (codes.py); here and in the indexes no IN (...), for SQLite builds its list anew for every statement.
+CREATE TABLE jobs (
+    number      INTEGER PRIMARY KEY,
+    id          TEXT    NOT NULL UNIQUE,
+    queue       TEXT    NOT NULL,
+    state       INTEGER NOT NULL CHECK (state BETWEEN {scheduled} AND {stopped}),
+    reason      TEXT    NOT NULL DEFAULT '',
+    features    INTEGER NOT NULL DEFAULT 0,
+    priority    INTEGER NOT NULL DEFAULT 0,
+    score       INTEGER NOT NULL DEFAULT 0, -- the place in the queue, kept while it is held
+    fails       INTEGER NOT NULL DEFAULT 0,
+    crashes     INTEGER NOT NULL DEFAULT 0,
+    max_crashes INTEGER NOT NULL,
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    suspect     INTEGER NOT NULL DEFAULT 0 CHECK (suspect BETWEEN 0 AND 1),
+    begun       INTEGER NOT NULL DEFAULT 0 CHECK (begun BETWEEN 0 AND 1),
+    created_at  INTEGER NOT NULL,
+    enqueued_at INTEGER NOT NULL DEFAULT 0,
+    started_at  INTEGER NOT NULL DEFAULT 0,
+    ended_at    INTEGER NOT NULL DEFAULT 0,
+    due_at      INTEGER NOT NULL DEFAULT 0,
+    expires_at  INTEGER NOT NULL DEFAULT 0, -- 2**62 for an ended job that is kept without end
+    ttl         INTEGER NOT NULL,
+    result_ttl  INTEGER NOT NULL,
+    failure_ttl INTEGER NOT NULL,
+    pending     INTEGER NOT NULL DEFAULT 0,
+    on_failure  TEXT    NOT NULL DEFAULT 'cancel' 
+                CHECK (on_failure = 'cancel' OR on_failure = 'wait' OR on_failure = 'run'),
+    token       INTEGER NOT NULL DEFAULT 0,
+    executor    INTEGER, -- executors.number of the holder
+    worker      TEXT    NOT NULL DEFAULT '',
+    payload     BLOB    NOT NULL,
+    meta        BLOB    NOT NULL DEFAULT x'',
+    result      BLOB    NOT NULL DEFAULT x'',
+    CHECK ((state = {started}) = (token > 0)),
+    CHECK ((state = {started}) = (executor IS NOT NULL)),
+    CHECK (state = {started} OR NOT begun),
+    CHECK ((state >= {finished}) = (expires_at > 0)),
+    CHECK (state <> {scheduled} OR due_at > 0)
+);
+
+-- One partial index per group of states: a job is in exactly one of them.
+CREATE INDEX queued    ON jobs (queue, suspect DESC, score) WHERE state = {queued};
+CREATE INDEX held      ON jobs (executor, token)            WHERE state = {started};
+CREATE INDEX scheduled ON jobs (queue, due_at)              WHERE state = {scheduled};
+CREATE INDEX waiting   ON jobs (queue, state)               WHERE state BETWEEN {deferred} AND {blocked};
+CREATE INDEX ended     ON jobs (queue, state, expires_at)   WHERE state >= {finished};
+
+-- Ended runs, the newest ten. The run that finished a job has no row: the job's own row says it all.
+CREATE TABLE attempts (
+    job        INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    number     INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at   INTEGER NOT NULL,
+    outcome    TEXT    NOT NULL CHECK (outcome IN ('finished', 'failed', 'retry', 'returned', 'stopped')),
+    reason     TEXT    NOT NULL,
+    worker     TEXT    NOT NULL,
+    detail     BLOB    NOT NULL,
+    PRIMARY KEY (job, number)
+) WITHOUT ROWID;
+
+CREATE TABLE callbacks (
+    job     INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    event   TEXT    NOT NULL CHECK (event IN ('success', 'failure', 'stopped')),
+    payload BLOB    NOT NULL,
+    PRIMARY KEY (job, event)
+) WITHOUT ROWID;
+
+-- A callback's parent as it ended.
+CREATE TABLE snapshots (
+    job    INTEGER PRIMARY KEY REFERENCES jobs ON DELETE CASCADE,
+    record BLOB NOT NULL
+);
+
+-- Who waits for whom: one row per unmet parent of a deferred job. A parent is known by its id, for a new job of that id
+-- inherits the children. `place` is the order of firing and never comes back.
+CREATE TABLE children (
+    place  INTEGER PRIMARY KEY AUTOINCREMENT,
+    parent TEXT    NOT NULL,
+    child  INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    UNIQUE (child, parent)
+);
+CREATE INDEX families ON children (parent, place);
+
+-- Ends of parents whose children have still to hear of it: those up to the place `upto`.
+CREATE TABLE firing (
+    number INTEGER PRIMARY KEY,
+    parent TEXT    NOT NULL,
+    upto   INTEGER NOT NULL,
+    met    INTEGER NOT NULL CHECK (met IN (0, 1)),
+    gone   INTEGER NOT NULL CHECK (gone IN (0, 1))
+);
+
+CREATE TABLE queues (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE paused (name TEXT PRIMARY KEY) WITHOUT ROWID;
+
+CREATE TABLE workers (
+    number     INTEGER PRIMARY KEY,
+    id         TEXT    NOT NULL UNIQUE,
+    name       TEXT    NOT NULL,
+    host       TEXT    NOT NULL,
+    boot       TEXT    NOT NULL,
+    pid        INTEGER NOT NULL,
+    pid_start  INTEGER NOT NULL,
+    queues     TEXT    NOT NULL, -- a JSON array
+    version    TEXT    NOT NULL,
+    ttl        INTEGER NOT NULL,
+    interval   INTEGER NOT NULL,
+    processes  INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    beat_at    INTEGER NOT NULL,
+    since      INTEGER NOT NULL, -- it has beaten without a gap from here on
+    commands   INTEGER NOT NULL DEFAULT 0,
+    finished   INTEGER NOT NULL DEFAULT 0,
+    failed     INTEGER NOT NULL DEFAULT 0,
+    run_ms     INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE executors (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id     TEXT    NOT NULL UNIQUE,
+    worker INTEGER NOT NULL REFERENCES workers ON DELETE CASCADE
+);
+CREATE INDEX crews ON executors (worker);
+
+-- Workers that are gone: for an hour nobody comes back under their id.
+CREATE TABLE former_workers (
+    id TEXT PRIMARY KEY,
+    at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE commands (
+    worker INTEGER NOT NULL REFERENCES workers ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    name   TEXT    NOT NULL,
+    token  INTEGER NOT NULL,
+    job    TEXT    NOT NULL,
+    PRIMARY KEY (worker, number)
+) WITHOUT ROWID;
+
+-- The last call of each channel and what it was answered (JSON), for an hour.
+CREATE TABLE calls (
+    channel TEXT PRIMARY KEY,
+    number  INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    answer  TEXT    NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE metrics (
+    hours    INTEGER NOT NULL CHECK (hours IN (0, 1)),
+    at       INTEGER NOT NULL,
+    queue    TEXT    NOT NULL,
+    function TEXT    NOT NULL,
+    series   TEXT    NOT NULL,
+    bucket   INTEGER NOT NULL,
+    count    INTEGER NOT NULL,
+    PRIMARY KEY (hours, at, queue, function, series, bucket)
+) WITHOUT ROWID;

@@ -1,0 +1,114 @@
+"""What becomes of claims whose runs are over."""
+# A job's or a worker's `id` is called so here, as in the contract:
+# ruff: noqa: A001
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from winch.errors import NotEnlisted
+from winch.states import JobStatus
+from winch.stores.contract import TURN_BATCH, Held, Outcome
+from winch.stores.sqlite.features import CALLBACKS, CHILDREN
+from winch.stores.sqlite.sql import q
+from winch.stores.sqlite.steps import Job, attempt, end, expiry, give_back, jobs, queue, schedule
+from winch.stores.sqlite.transaction import Transaction
+
+__all__ = ["Seat", "begin", "seat_of", "settle"]
+
+
+FEW = 10
+"""Up to so many jobs a statement for each is quicker than the one for a batch."""
+
+
+class Seat(NamedTuple):
+    """An enlisted executor: its number, and its worker's number and name."""
+
+    number: int
+    worker: int
+    name: str
+
+
+def seat_of(tx: Transaction, executor: str) -> Seat:
+    """The seat of an executor.
+
+    Raises:
+        NotEnlisted: It has none.
+    """
+    row = tx.db.execute(q.seat, (executor,)).fetchone()
+    if row is None:
+        raise NotEnlisted(f"the executor {executor} is not enlisted, or not any more")
+    return Seat(*row)
+
+
+def begin(tx: Transaction, seat: Seat, begins: Iterable[Held]) -> None:
+    """Mark claims as begun; those that are not held are passed over."""
+    tx.db.executemany(q.begin_job, [(tx.now, seat.number, held.token, held.id) for held in begins])
+
+
+def settle(tx: Transaction, seat: Seat, outcomes: Sequence[Outcome]) -> list[int]:
+    """Settle outcomes in their order. Returns the tokens of those whose claim is not held any more.
+
+    Runs that finished, of jobs that use no feature, are written in one go: they touch nothing that others could see.
+    """
+    held = {row[0]: row for row in tx.db.execute(q.claims_held, (seat.number,))} if outcomes else {}
+    plain: list[tuple[object, ...]] = []
+    late: list[int] = []
+    finished = failed = run_ms = 0
+    for outcome in outcomes:
+        token, id, kind, reason, run, age, result, detail, *_ = outcome
+        claim = held.get(token)
+        if claim is None or claim[1] != id:
+            late.append(token)
+            continue
+        del held[token]
+        finished += kind == "finished"
+        failed += kind == "failed"
+        run_ms += run
+        _, _, number, features, ttl = claim
+        if kind == "finished" and ttl and not detail and not features & (CALLBACKS | CHILDREN):
+            ended = tx.now - age
+            plain.append((number, reason, ended - run, ended, expiry(tx.now, ttl), result))
+        else:
+            for job in jobs(tx, q.job_by_number, number):
+                _settle(tx, job, outcome)
+    _finish(tx, plain)
+    if len(late) < len(outcomes):
+        tx.db.execute(q.count_settled, (finished, failed, run_ms, seat.worker))
+    return late
+
+
+def _finish(tx: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
+    if len(rows) < FEW:
+        tx.db.executemany(q.finish_job, rows)
+        return
+    for start in range(0, len(rows), TURN_BATCH):
+        batch = [*chain.from_iterable(rows[start : start + TURN_BATCH])]
+        tx.db.execute(q.finish_jobs, batch + [None] * (6 * TURN_BATCH - len(batch)))
+
+
+def _settle(tx: Transaction, job: Job, outcome: Outcome) -> None:
+    """Any outcome."""
+    ended = tx.now - outcome.age
+    if outcome.kind != "returned" or outcome.detail:
+        started = ended - outcome.run
+        job = attempt(tx, job, outcome.kind, outcome.reason, outcome.detail, started=started, ended=ended)
+    match outcome.kind:
+        case "returned":
+            give_back(tx, job, suspect=bool(job.suspect))
+        case "retry":
+            _retry(tx, job, outcome)
+        case "finished":
+            end(tx, job, JobStatus.FINISHED, outcome.reason, outcome.result, ended=ended)
+        case "failed" | "stopped":
+            end(tx, job, JobStatus(outcome.kind), outcome.reason, ended=ended)
+
+
+def _retry(tx: Transaction, job: Job, outcome: Outcome) -> None:
+    tx.db.execute(q.count_retry, (outcome.counts, job.number))
+    if outcome.delay:
+        schedule(tx, job, tx.now + outcome.delay)
+    else:
+        queue(tx, job, at_front=outcome.at_front)

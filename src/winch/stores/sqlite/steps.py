@@ -1,0 +1,286 @@
+"""The steps that several verbs share, each once: queue, schedule, give back, attempt, end, vanish, fire, promote, lapse.
+
+A step changes the state of a job that its caller has loaded in the same transaction and knows to be in a state from which
+the step may start: the guard of a transition is the write lock, held since the transition was decided upon.
+"""
+# A job's or a worker's `id` is called so here, as in the contract:
+# ruff: noqa: A001
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from winch.ids import callback_id
+from winch.states import JobStatus
+from winch.stores.contract import HISTORY as KEPT_ATTEMPTS
+from winch.stores.contract import OnFailure, OutcomeKind, Retired
+from winch.stores.sqlite.codes import CODES
+from winch.stores.sqlite.features import CALLBACKS, CHILDREN, PARENTS, SNAPSHOT
+from winch.stores.sqlite.records import pack_snapshot, records
+from winch.stores.sqlite.sql import q
+from winch.stores.sqlite.transaction import FOREVER, Snapshot, Transaction, as_array
+
+__all__ = [
+    "Job",
+    "attempt",
+    "by_ids",
+    "command",
+    "end",
+    "expiry",
+    "fire",
+    "give_back",
+    "jobs",
+    "lapse",
+    "lose",
+    "next_due",
+    "promote",
+    "queue",
+    "queue_again",
+    "schedule",
+    "vanish",
+]
+
+FINISHED, STARTED = CODES[JobStatus.FINISHED], CODES[JobStatus.STARTED]
+_EVENTS = {JobStatus.FINISHED: "success", JobStatus.FAILED: "failure", JobStatus.STOPPED: "stopped"}
+
+
+class Job(NamedTuple):
+    """What the steps must know of a job: its row without the long columns, in the order of `{header}` in queries.sql."""
+
+    number: int
+    id: str
+    queue: str
+    state: int
+    features: int
+    priority: int
+    fails: int
+    crashes: int
+    max_crashes: int
+    attempts: int
+    suspect: int
+    begun: int
+    created_at: int
+    started_at: int
+    due_at: int
+    result_ttl: int
+    failure_ttl: int
+    on_failure: OnFailure
+    token: int
+    executor: int | None
+    worker: str
+
+
+def jobs(at: Snapshot, query: str, *values: object) -> list[Job]:
+    """The jobs that a query finds."""
+    return [Job._make(row) for row in at.db.execute(query, values)]
+
+
+# ---- into waiting ---------------------------------------------------------------------------------------------------
+
+
+def queue(tx: Transaction, job: Job, *, at_front: bool = False) -> None:
+    """The one way into `queued`, at a new place."""
+    tx.db.execute(q.queue_job, (tx.score(job.priority, at_front=at_front), tx.now, job.number))
+    tx.ready.add(job.queue)
+
+
+def queue_again(tx: Transaction, job: Job, *, at_front: bool) -> None:
+    """An ended job starts over, with its history."""
+    if job.state == FINISHED:
+        _write_attempt_of_finished(tx, job)
+    tx.db.execute(q.start_over, (job.number,))
+    queue(tx, job, at_front=at_front)
+
+
+def give_back(tx: Transaction, job: Job, *, suspect: bool) -> None:
+    """A claim returns to its old place."""
+    tx.db.execute(q.give_back_job, (suspect, job.number))
+    tx.ready.add(job.queue)
+
+
+def schedule(tx: Transaction, job: Job, due_at: int) -> None:
+    """Wait for a time."""
+    tx.db.execute(q.schedule_job, (due_at, job.number))
+    tx.falls_due(job.queue, due_at)
+
+
+def promote(tx: Transaction, queues: Iterable[str], most: int) -> None:
+    """Queue what is due in these queues, earliest first."""
+    due = [row for name in queues for row in tx.db.execute(q.due, (name, tx.now, most))]
+    for _, _, number in sorted(due)[:most]:
+        for job in jobs(tx, q.job_by_number, number):
+            queue(tx, job)
+
+
+def next_due(at: Snapshot, queues: Iterable[str]) -> int | None:
+    """Milliseconds until the earliest scheduled job of these queues, None if there is none."""
+    due = [found for name in queues if (found := at.one(q.earliest_due, name)) is not None]
+    return max(0, min(due) - at.now) if due else None
+
+
+# ---- out of started -------------------------------------------------------------------------------------------------
+
+
+def attempt(
+    tx: Transaction,
+    job: Job,
+    outcome: OutcomeKind,
+    reason: str,
+    detail: bytes = b"",
+    *,
+    started: int = 0,
+    ended: int = 0,
+) -> Job:
+    """Write the end of a run into the job's history. Returns the job as it is then."""
+    job = job._replace(attempts=job.attempts + 1, started_at=started or job.started_at)
+    row = (job.number, job.attempts, job.started_at, ended or tx.now, outcome, reason, job.worker, detail)
+    tx.db.execute(q.write_attempt, row)
+    tx.db.execute(q.trim_attempts, (job.number, job.attempts - KEPT_ATTEMPTS))
+    tx.db.execute(q.count_attempt, (job.attempts, job.started_at, job.number))
+    return job
+
+
+def _write_attempt_of_finished(tx: Transaction, job: Job) -> None:
+    """A job that is finished no more needs a row for the run that finished it."""
+    tx.db.execute(q.write_attempt_of_finished, (job.number,))
+    tx.db.execute(q.trim_attempts, (job.number, job.attempts - KEPT_ATTEMPTS))
+
+
+def command(tx: Transaction, worker: int, id: str, name: str, token: int = 0, job: str = "") -> int:
+    """Give a worker (its number and its id) a command. Returns the command's number."""
+    number: int = tx.one(q.count_command, worker)
+    tx.db.execute(q.write_command, (worker, number, name, token, job))
+    tx.hints.add(id)
+    return number
+
+
+def lose(tx: Transaction, job: Job) -> None:
+    """Tell the worker of a running job that the claim has been taken away."""
+    if job.state == STARTED:
+        for worker, id in tx.db.execute(q.worker_of_executor, (job.executor,)).fetchall():
+            command(tx, worker, id, "lost", job.token, job.id)
+
+
+def lapse(
+    tx: Transaction,
+    claims: Sequence[Job],
+    *,
+    crashed: bool,
+    charged: Collection[Job] = (),
+    suspects: Collection[Job] = (),
+    detail: str = "",
+) -> Retired:
+    """What becomes of claims whose executor is gone (PROTOCOL rule 22)."""
+    blamed = {job.number for job in charged}
+    suspected = {job.number for job in suspects}
+    for job in claims:
+        if job.number in blamed:
+            _charge(tx, job, detail)
+            continue
+        if crashed and job.begun:
+            attempt(tx, job, "returned", "crashed", detail.encode())
+        give_back(tx, job, suspect=bool(job.suspect or job.number in suspected))
+    returned = [job.id for job in claims if job.number not in blamed | suspected]
+    return Retired(tuple(returned), tuple(job.id for job in suspects), tuple(job.id for job in charged))
+
+
+def _charge(tx: Transaction, job: Job, detail: str) -> None:
+    """A crash that this job is to blame for."""
+    last = job.crashes + 1 >= job.max_crashes
+    job = attempt(tx, job, "failed" if last else "retry", "crashed", detail.encode())
+    tx.db.execute(q.count_crash, (job.number,))
+    if last:
+        end(tx, job, JobStatus.FAILED, "crashed")
+    else:
+        give_back(tx, job, suspect=True)
+
+
+# ---- the end --------------------------------------------------------------------------------------------------------
+
+
+def expiry(now: int, ttl: int) -> int:
+    """When an ended job that is kept for `ttl` milliseconds goes; -1 is without end."""
+    return now + ttl if ttl >= 0 else FOREVER
+
+
+def end(tx: Transaction, job: Job, state: JobStatus, reason: str, result: bytes = b"", *, ended: int = 0) -> None:
+    """The one place where a job becomes terminal: result, retention, callbacks, children."""
+    ttl = job.result_ttl if state is JobStatus.FINISHED else job.failure_ttl
+    if job.features & PARENTS:
+        tx.db.execute(q.leave_parents, (job.number,))
+    expires_at = expiry(tx.now, ttl or 1)  # a callback still has to read what is not kept at all
+    tx.db.execute(q.end_job, (CODES[state], reason, ended or tx.now, expires_at, result, job.number))
+    if job.features & CALLBACKS and state in _EVENTS:
+        _call_back(tx, job, state)
+    if job.features & CHILDREN:
+        tx.db.execute(q.fire_children, {"parent": job.id, "met": state is JobStatus.FINISHED})
+    if ttl == 0:
+        vanish(tx, job)
+
+
+def _call_back(tx: Transaction, parent: Job, state: JobStatus) -> None:
+    """Create the callback job that this end of its parent calls for, if there is one."""
+    event = _EVENTS[state]
+    payload = tx.one(q.callback, parent.number, event)
+    if payload is None:
+        return
+    id = callback_id(parent.id, event, parent.created_at, parent.attempts)
+    ttl = parent.result_ttl if state is JobStatus.FINISHED else parent.failure_ttl
+    tx.jobs += 1
+    score = tx.score(parent.priority, at_front=True)
+    shared = (parent.queue, parent.priority, parent.max_crashes, ttl, parent.failure_ttl)
+    tx.db.execute(q.delete_ended, (id,))
+    if not tx.db.execute(q.insert_callback, (tx.jobs, id, score, tx.now, payload, SNAPSHOT, *shared)).rowcount:
+        return  # it waits or runs: this end has been told before
+    record = records(tx, [parent.id])[parent.id]
+    tx.db.execute(q.write_snapshot, (tx.jobs, pack_snapshot(record)))
+    tx.ready.add(parent.queue)
+
+
+def vanish(tx: Transaction, job: Job) -> None:
+    """Remove a job with all it had; children that still wait for it are canceled."""
+    if job.features & CHILDREN:
+        tx.db.execute(q.fire_children, {"parent": job.id, "met": False})
+        tx.db.execute(q.parent_is_gone, (job.id,))
+    tx.db.execute(q.delete_job, (job.number,))
+
+
+def fire(tx: Transaction, most: int) -> None:
+    """Tell up to so many children, one after the other, that a parent has ended."""
+    while most > 0 and (firing := tx.db.execute(q.next_firing).fetchone()):
+        number, parent, upto, met, gone = firing
+        children = jobs(tx, q.children_of, parent, upto, most)
+        for child in children:
+            _hear(tx, child, parent, met=bool(met), gone=bool(gone))
+        if len(children) < most:
+            tx.db.execute(q.end_firing, (number,))
+        most -= len(children)
+
+
+def _hear(tx: Transaction, child: Job, parent: str, *, met: bool, gone: bool) -> None:
+    """A child hears of the end of one of its parents."""
+    state = None if gone else tx.one(q.state_of, parent)
+    waits = child.on_failure == "wait" and state is not None
+    if met or child.on_failure == "run" or (waits and state == FINISHED):
+        tx.db.execute(q.leave_parent, (child.number, parent))
+        if tx.one(q.count_down, child.number) == 0:
+            _ready(tx, child)
+    elif waits:
+        tx.db.execute(q.wait_on, (child.number, parent))
+        tx.db.execute(q.mark_parent, (parent,))
+    else:
+        end(tx, child, JobStatus.CANCELED, "dependency")
+
+
+def _ready(tx: Transaction, job: Job) -> None:
+    if job.due_at > tx.now:
+        schedule(tx, job, job.due_at)
+    else:
+        queue(tx, job)
+
+
+def by_ids(at: Snapshot, ids: Iterable[str]) -> dict[str, Job]:
+    """The jobs that exist of these, in the order of the ids. An ended one past its expiry does not."""
+    found = {job.id: job for job in jobs(at, q.jobs_by_ids, as_array(ids), at.now)}
+    return {id: found[id] for id in ids if id in found}

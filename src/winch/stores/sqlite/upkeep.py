@@ -1,0 +1,89 @@
+"""What a beat cleans up and counts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from winch.states import JobStatus
+from winch.stores import contract
+from winch.stores.sqlite.codes import CODES, ENDED_CODES
+from winch.stores.sqlite.connection import Database
+from winch.stores.sqlite.features import CHILDREN
+from winch.stores.sqlite.sql import q
+from winch.stores.sqlite.steps import Job, jobs, vanish
+from winch.stores.sqlite.transaction import Snapshot, Transaction
+
+__all__ = ["prune", "sample", "trim"]
+
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+PRUNED = 100
+"""The most expired jobs that a beat removes in its own transaction."""
+CHUNK = 500
+"""The most jobs that one transaction of `trim` removes: a few milliseconds."""
+TRIM_TIME = 1.0
+"""Seconds that a beat trims at most; it lets others write as long as it writes itself."""
+
+
+def prune(tx: Transaction, queues: Iterable[str], most: int = PRUNED) -> int:
+    """Remove ended jobs past their expiry. Returns how many."""
+    removed = 0
+    for name in queues:
+        for state in ENDED_CODES:
+            if removed < most:
+                found = jobs(tx, q.expired, name, state, tx.now, most - removed)
+                _remove(tx, found)
+                removed += len(found)
+    return removed
+
+
+def _remove(tx: Transaction, found: Sequence[Job]) -> None:
+    for job in found:
+        if job.features & CHILDREN:
+            vanish(tx, job)
+    tx.db.executemany(q.delete_job, [(job.number,) for job in found if not job.features & CHILDREN])
+
+
+def trim(database: Database) -> None:
+    """Remove what is expired or too much, in short transactions with pauses between them."""
+    with database.read() as at:
+        names = at.column(q.queues)
+        surplus = _surplus(at, names)
+        left = bool(surplus) or any(
+            at.one(q.has_expired, name, state, at.now) for name in names for state in ENDED_CODES
+        )
+    until = time.monotonic() + TRIM_TIME
+    while left and (began := time.monotonic()) < until:
+        with database.write() as tx:
+            left = prune(tx, names, CHUNK) == CHUNK
+            for (name, state), count in surplus.items():
+                oldest = jobs(tx, q.oldest_ended, name, state, tx.now, min(count, CHUNK))
+                _remove(tx, oldest)
+                surplus[name, state] = count - CHUNK if oldest else 0
+                left |= surplus[name, state] > 0
+        time.sleep(time.monotonic() - began)
+
+
+def _surplus(at: Snapshot, queues: Iterable[str]) -> dict[tuple[str, int], int]:
+    """How many finished and failed jobs too many there are, by queue and state."""
+    kept = ((CODES[JobStatus.FINISHED], contract.KEEP_FINISHED), (CODES[JobStatus.FAILED], contract.KEEP_FAILED))
+    found = {
+        (name, state): at.one(q.count_ended, name, state, at.now) - keep for name in queues for state, keep in kept
+    }
+    return {key: count for key, count in found.items() if count > 0}
+
+
+def sample(tx: Transaction, queues: Iterable[str]) -> None:
+    """Once a minute: the depth and the oldest age of each queue, and what is too old to be kept."""
+    minute = tx.now // MINUTE * MINUTE
+    if minute == tx.sampled:
+        return
+    tx.sampled = minute
+    for name in queues:
+        depth, oldest = tx.db.execute(q.depth, (tx.now, name)).fetchone()
+        for series, value in (("depth", depth), ("oldest", oldest)):
+            tx.db.execute(q.count_metric, (0, minute, name, "", series, 0, value))
+    tx.db.execute(q.forget_metrics, (0, tx.now - DAY))
+    tx.db.execute(q.forget_metrics, (1, tx.now - 60 * DAY))
+    tx.db.execute(q.forget_calls, (tx.now - HOUR,))
+    tx.db.execute(q.forget_former_workers, (tx.now - HOUR,))

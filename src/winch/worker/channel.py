@@ -1,0 +1,95 @@
+"""Messages between a supervisor and an executor: one JSON object per line over a socket pair.
+
+To the executor: the `Brief` first, then `{"do": "stop", "grace": s}` and `{"do": "lost", "token": n}`.
+To the supervisor: `{"say": "ready"}`, `{"say": "failed", "traceback": text}` (it could not start) and
+`{"say": "bye", "why": "stopped" | "recycled" | "spent" | "lost"}` right before it exits.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from winch.worker.settings import WorkerSettings
+
+__all__ = ["Brief", "Channel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What an executor has to know. It comes over the channel, so a password is never in an argument list.
+
+    Attributes:
+        settings: The worker's.
+        executor: Its id.
+        worker_name: For the log.
+        supervisor: The pid of its parent.
+        vitals: The descriptor of its vitals.
+        budget: How many jobs it may run, None for any number.
+    """
+
+    settings: WorkerSettings
+    executor: str
+    worker_name: str
+    supervisor: int
+    vitals: int
+    budget: int | None
+
+    def as_message(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_message(cls, message: dict[str, Any]) -> Brief:
+        """From plain data."""
+        given: dict[str, Any] = message["settings"]
+        fields: dict[str, Any] = {key: _frozen(value) for key, value in given.items()}
+        rest: dict[str, Any] = {key: value for key, value in message.items() if key != "settings"}
+        return cls(WorkerSettings(**fields), **rest)
+
+
+def _frozen(value: Any) -> Any:
+    """JSON has no tuples."""
+    return tuple(cast("list[Any]", value)) if isinstance(value, list) else value
+
+
+class Channel:
+    """One end of the line.
+
+    Args:
+        sock: A connected stream socket.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._rest = b""
+        self.closed = False
+
+    def fileno(self) -> int:
+        """Readable when messages have come, or the other end is gone."""
+        return self._socket.fileno()
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a message. A peer that is gone is noticed when reading, not here."""
+        try:
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            self.closed = True
+
+    def receive(self) -> list[dict[str, Any]]:
+        """The messages that have come, waiting for at least one. `closed` is set when the other end is gone."""
+        try:
+            data = self._socket.recv(65_536)
+        except OSError:
+            data = b""
+        if not data:
+            self.closed = True
+            return []
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()

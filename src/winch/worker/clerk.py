@@ -1,0 +1,198 @@
+"""The supervisor's thread for everything that it says to the store: beats first, then tasks, then due jobs.
+
+The supervisor's main thread never waits for the store. It hands tasks to the clerk, and the clerk hands answers back as
+functions to call (`post`). While the store is gone the clerk repeats: a beat under its number, a task until it succeeds.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from winch.errors import NotEnlisted, StoreError, StoreUnavailable
+from winch.stores.contract import Beat, Store, WorkerInfo
+from winch.worker.vitals import clock
+
+__all__ = ["Clerk", "process_start"]
+
+T = TypeVar("T")
+Post = Callable[[Callable[[], None]], None]
+
+logger = logging.getLogger("winch.worker")
+
+_LONGEST_PAUSE = 2.0
+"""Seconds between two attempts while the store is gone."""
+
+
+class Clerk(threading.Thread):
+    """See the module.
+
+    Args:
+        store: Of its own.
+        info: The worker, already enlisted.
+        executors: Names the living executors.
+        post: Has the main thread call a function.
+        on_beat: Called on the main thread with each answer and the `clock()` at which its request was first sent.
+        on_lost: Called on the main thread when the store has given up on this worker.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        info: WorkerInfo,
+        executors: Callable[[], Sequence[str]],
+        post: Post,
+        on_beat: Callable[[Beat, int], None],
+        on_lost: Callable[[], None],
+    ) -> None:
+        super().__init__(name="winch-clerk", daemon=True)
+        self._store, self._info, self._executors, self._post = store, info, executors, post
+        self._on_beat, self._on_lost = on_beat, on_lost
+        self._tasks: deque[tuple[Callable[[Store], Any], Callable[[Any], None]]] = deque()
+        self._wake_in, self._wake_out = os.pipe()
+        os.set_blocking(self._wake_in, False)
+        os.set_blocking(self._wake_out, False)
+        self._number = 0
+        self._request: tuple[Sequence[str], int, Sequence[str]] | None = None
+        self._first_sent = 0
+        self._beat_at = 0.0
+        self._due_at: float | None = None
+        self._acknowledged = 0
+        self._failures = 0
+        self._gone_since: float | None = None
+        self._leaving = False
+
+    # ---- called by the main thread ----
+
+    def ask(self, task: Callable[[Store], T], then: Callable[[T], None] = lambda _answer: None) -> None:
+        """Have a task done, and `then` called on the main thread with its answer. Tasks keep their order."""
+        self._tasks.append((task, then))
+        self._poke()
+
+    def acknowledge(self, number: int) -> None:
+        """Commands up to this number have been obeyed: the next beat says so."""
+        self._acknowledged = max(self._acknowledged, number)
+
+    def leave(self) -> None:
+        """End once the tasks are done."""
+        self._leaving = True
+        self._poke()
+
+    @property
+    def store_gone(self) -> bool:
+        """The store does not answer at the moment."""
+        return self._gone_since is not None
+
+    def _poke(self) -> None:
+        try:
+            os.write(self._wake_out, b"x")
+        except BlockingIOError:
+            return
+
+    # ---- the thread ----
+
+    def run(self) -> None:
+        """Beat, work off tasks, promote what is due, sleep."""
+        hints = self._store.hints(self._info.id)
+        while not (self._leaving and not self._tasks):
+            try:
+                self._work()
+                self._back()
+                self._sleep(hints)
+            except NotEnlisted:
+                if self._leaving:
+                    self._tasks.clear()
+                    break
+                self._post(self._on_lost)
+                break
+            except StoreError as error:
+                self._away(error)
+        hints.close()
+
+    def _work(self) -> None:
+        if time.monotonic() >= self._beat_at:
+            self._beat()
+        while self._tasks:
+            task, then = self._tasks[0]
+            answer = task(self._store)
+            self._tasks.popleft()
+            self._post(lambda then=then, answer=answer: then(answer))
+            if time.monotonic() >= self._beat_at:
+                self._beat()
+        if self._due_at is not None and time.monotonic() >= self._due_at:
+            self._set_due(self._store.promote())
+
+    def _beat(self) -> None:
+        """One beat. Unanswered, it is repeated with the same number and the same words."""
+        if self._request is None:
+            self._number += 1
+            self._request = (tuple(self._executors()), self._acknowledged, self._gone())
+            self._first_sent = clock()
+        executors, acknowledged, gone = self._request
+        beat = self._store.beat(self._info.id, self._number, executors, acknowledged, gone)
+        self._request = None
+        self._beat_at = time.monotonic() + self._info.interval / 1000
+        self._set_due(beat.next_due)
+        sent = self._first_sent
+        self._post(lambda: self._on_beat(beat, sent))
+
+    def _gone(self) -> tuple[str, ...]:
+        """Workers of this machine whose process is gone: the store need not wait for their ttl."""
+        return tuple(
+            worker.info.id
+            for worker in self._store.workers()
+            if worker.info.id != self._info.id
+            and (worker.info.host, worker.info.boot) == (self._info.host, self._info.boot)
+            and process_start(worker.info.pid) != worker.info.pid_start
+        )
+
+    def _set_due(self, next_due: int | None) -> None:
+        self._due_at = None if next_due is None else time.monotonic() + next_due / 1000
+
+    def _sleep(self, hints: Any) -> None:
+        if self._tasks or self._leaving:
+            return
+        wake_at = self._beat_at if self._due_at is None else min(self._beat_at, self._due_at)
+        hints.arm()
+        delay = max(0.0, wake_at - time.monotonic())
+        if hints.poll is not None:
+            delay = min(delay, hints.poll)
+        readable, _, _ = select.select([hints, self._wake_in], [], [], delay)
+        if self._wake_in in readable:
+            os.read(self._wake_in, 4096)
+        # A hint: a command has come, or something became due earlier. The beat's answer tells which.
+        if (hints in readable or hints.poll is not None) and hints.take():
+            self._beat_at = 0.0
+
+    def _away(self, error: StoreError) -> None:
+        if self._gone_since is None:
+            self._gone_since = time.monotonic()
+            logger.warning("%s; trying again until it answers", error)
+        self._failures += 1
+        pause = min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 6)) * random.uniform(0.5, 1)  # noqa: S311 - jitter
+        select.select([self._wake_in], [], [], pause)
+        if self._leaving and isinstance(error, StoreUnavailable) and self._failures > 3:
+            self._tasks.clear()
+
+    def _back(self) -> None:
+        if self._gone_since is not None:
+            logger.warning("the store answers again after %.1f s", time.monotonic() - self._gone_since)
+            self._gone_since, self._failures = None, 0
+
+
+def process_start(pid: int) -> int:
+    """When a process started, as the kernel counts (clock ticks since boot); 0 if it does not run or cannot be asked."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    fields = stat.rpartition(")")[2].split()
+    return 0 if fields[0] in "ZX" else int(fields[19])

@@ -1,0 +1,184 @@
+"""An executor's side of the turn: outcomes that wait to be settled, claims that wait to be run, one call at a time.
+
+The main thread and the watch both come here, so everything that talks to the store happens under `lock`. A turn that was
+sent early (`send`) is received before the next is composed: there are never two.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from winch.errors import StoreUnavailable
+from winch.metrics import OUTCOMES, bucket
+from winch.running.run import Run
+from winch.stores.contract import TURN_BATCH, Claim, Held, Outcome, Store, TallyKey, Turn
+from winch.worker.log import JobLog
+from winch.worker.pace import Pace
+from winch.worker.settings import Order
+
+__all__ = ["Desk", "Order"]
+
+_OUTCOME = {kind: index for index, kind in enumerate(OUTCOMES)}
+
+
+class Desk:
+    """Composes turns and keeps what goes in and comes out.
+
+    Args:
+        store: A store of its own: while a turn is under way nobody else may use its connection.
+        executor: The executor's id, which is also the channel of its turns.
+        queues: In the order of their priority.
+        order: How they take turns.
+        pace: Learns from what is settled.
+        log: Writes the line per job.
+        abandon: Set when there is no more time to wait for the store.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        executor: str,
+        queues: Sequence[str],
+        order: Order,
+        pace: Pace,
+        log: JobLog,
+        abandon: threading.Event,
+    ) -> None:
+        self.lock = threading.RLock()
+        self.done: deque[tuple[Run, Outcome]] = deque()
+        self.ready: deque[Claim] = deque()
+        self.returning: deque[Outcome] = deque()
+        self.turns = 0
+        self.jobs = 0
+        self._store = store
+        self._executor = executor
+        self._queues = tuple(queues)
+        self._order = order
+        self._pace = pace
+        self._log = log
+        self._abandon = abandon
+        self._pending: tuple[Callable[[], Turn], Callable[[], Turn]] | None = None
+
+    # ---- claims ----
+
+    def next_claim(self) -> Claim | None:
+        """The next claim to run. Deque operations are atomic: the watch may take the rest away at the same moment."""
+        try:
+            return self.ready.popleft()
+        except IndexError:
+            return None
+
+    def give_back(self, claim: Claim) -> None:
+        """Return a claim that has not begun, with the next turn."""
+        self.returning.append(Outcome(claim.token, claim.id, "returned"))
+
+    def give_back_all(self) -> None:
+        """Return every claim that has not begun, with the next turn."""
+        while (claim := self.next_claim()) is not None:
+            self.give_back(claim)
+
+    def drop(self, token: int) -> None:
+        """Forget a claim that was taken away, if it has not begun."""
+        with self.lock:
+            self.ready = deque(claim for claim in self.ready if claim.token != token)
+
+    # ---- turns ----
+
+    def turn(self, room: int = 0, begins: Sequence[Held] = ()) -> Turn:
+        """Settle, mark and claim, and wait for the answer; its claims are in `ready` afterwards.
+
+        Raises:
+            NotEnlisted: The store has given up on this executor.
+            StoreUnavailable: Only once `abandon` is set.
+        """
+        with self.lock:
+            self.receive()
+            self._compose(room, begins)
+            return self._receive()
+
+    def clear(self, begins: Sequence[Held]) -> None:
+        """Make way for a slow job: settle what is done, give back what has not begun, mark what has."""
+        with self.lock:
+            self.receive()
+            self.give_back_all()
+            self.turn(0, begins)
+
+    def send(self, room: int) -> None:
+        """Start a turn; `receive` gets its answer. Meanwhile jobs can run."""
+        with self.lock:
+            self.receive()
+            self._compose(room, ())
+
+    def receive(self) -> Turn | None:
+        """The answer to the turn that was sent, if one is under way."""
+        with self.lock:
+            return self._receive() if self._pending else None
+
+    def _compose(self, room: int, begins: Sequence[Held]) -> None:
+        outcomes: list[Outcome] = []
+        tally: dict[TallyKey, int] = {}
+        while self.done and len(outcomes) < TURN_BATCH:
+            run, outcome = self.done.popleft()
+            self._account(run, outcome, tally)
+            outcomes.append(outcome)
+        while self.returning and len(outcomes) < TURN_BATCH:
+            outcomes.append(self.returning.popleft())
+        self.turns += 1
+        number, queues = self.turns, self._queues_in_order()
+
+        def repeat() -> Turn:
+            # The identical call: the store knows it by its number.
+            return self._store.turn(self._executor, number, outcomes, begins, queues, room, tally)
+
+        self._pending = (self._store.begin_turn(self._executor, number, outcomes, begins, queues, room, tally), repeat)
+
+    def _receive(self) -> Turn:
+        if self._pending is None:
+            raise RuntimeError("no turn is under way")
+        ask, repeat = self._pending
+        delay = 0.05
+        while True:
+            try:
+                turn = ask()
+                break
+            except StoreUnavailable as error:
+                if self._abandon.is_set():
+                    raise
+                self._log.store_gone(error)
+                self._abandon.wait(delay * random.uniform(0.5, 1))  # noqa: S311 - spreads repeats, guards nothing
+                delay = min(delay * 2, 2.0)
+                ask = repeat
+        self._pending = None
+        self._log.store_back()
+        self.ready.extend(turn.claims)
+        if turn.late:
+            self._log.late(turn.late)
+        return turn
+
+    def _queues_in_order(self) -> tuple[str, ...]:
+        queues = self._queues
+        if self._order == "strict" or len(queues) < 2:
+            return queues
+        if self._order == "round-robin":
+            start = self.turns % len(queues)
+            return queues[start:] + queues[:start]
+        return tuple(random.sample(queues, len(queues)))
+
+    def _account(self, run: Run, outcome: Outcome, tally: dict[TallyKey, int]) -> None:
+        claim, function = run.claim, run.function
+        self._log.job(run, outcome)
+        if not function:  # a newer winch's payload, put back unread
+            return
+        elapsed = run.elapsed
+        self.jobs += 1
+        self._pace.saw(function, elapsed, concurrent=run.is_async)
+        for series, index in (
+            ("wait", bucket(claim.wait * 1000)),
+            ("run", bucket(elapsed // 1000)),
+            ("outcome", _OUTCOME[outcome.kind]),
+        ):
+            key = TallyKey(claim.queue, function, series, index)
+            tally[key] = tally.get(key, 0) + 1

@@ -1,0 +1,143 @@
+"""Executor processes as the supervisor sees them: start, listen, stop, kill, find out how they ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import Any
+
+from winch.stores.contract import Held
+from winch.worker.channel import Brief, Channel
+from winch.worker.settings import WorkerSettings
+from winch.worker.vitals import Slot, Vitals
+
+__all__ = ["ExecutorProcess"]
+
+
+class ExecutorProcess:
+    """One executor process, a fresh interpreter in a process group of its own.
+
+    Attributes:
+        id: The executor's id in the store.
+        ready: It has imported everything and works.
+        bye: Why it said it would leave, `""` if it did not say.
+        failure: The traceback with which it failed to start, `""` if it did not.
+        killed_for: The claim for which the supervisor killed it, and why: `timeout` or `lost`.
+        stop_by: `time.monotonic()` at which a stopping process is killed.
+    """
+
+    def __init__(self, id: str, settings: WorkerSettings, worker_name: str, budget: int | None) -> None:
+        self.id = id
+        self.ready = False
+        self.bye = ""
+        self.failure = ""
+        self.killed_for: tuple[Slot, str] | None = None
+        self.stop_by: float | None = None
+        self.born = time.monotonic()
+        threads = 0 if settings.threads == 1 else settings.threads
+        self.vitals = Vitals.create(1 + threads + settings.async_jobs)
+        self._popen, self.channel = self._start(
+            Brief(settings, id, worker_name, os.getpid(), self.vitals.descriptor, budget)
+        )
+        self.pid = self._popen.pid
+        self._pidfd = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
+
+    def _start(self, brief: Brief) -> tuple[subprocess.Popen[bytes], Channel]:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            popen = subprocess.Popen(
+                [sys.executable, "-P", "-m", "winch.worker.executor", str(theirs.fileno())],
+                pass_fds=(theirs.fileno(), brief.vitals),
+                process_group=0,
+                stdin=subprocess.DEVNULL,
+            )
+        channel = Channel(ours)
+        channel.send(brief.as_message())
+        return popen, channel
+
+    def sources(self) -> list[Any]:
+        """What becomes readable when it says something or ends."""
+        sources: list[Any] = [] if self.channel.closed else [self.channel]
+        return sources if self._pidfd is None else [*sources, self._pidfd]
+
+    def listen(self) -> None:
+        """Take in what it said, without blocking longer than a message takes."""
+        for message in self.channel.receive():
+            if message["say"] == "ready":
+                self.ready = True
+            elif message["say"] == "failed":
+                self.failure = message["traceback"]
+            elif message["say"] == "bye":
+                self.bye = message["why"]
+
+    def stop(self, grace: float, kill_after: float) -> None:
+        """Ask it to leave within `grace` seconds; `kill_after` seconds later it may be killed."""
+        self.channel.send({"do": "stop", "grace": grace})
+        stop_by = time.monotonic() + grace + kill_after
+        self.stop_by = stop_by if self.stop_by is None else min(self.stop_by, stop_by)
+
+    def lose(self, token: int) -> None:
+        """Tell it that a claim was taken away."""
+        self.channel.send({"do": "lost", "token": token})
+
+    def kill_if_still_in(self, slot: Slot, why: str) -> bool:
+        """Kill it if it still runs this very job: it is stopped first, so that what is killed is never the next job."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGSTOP)
+            self._await_stopped()
+            if any(now.sequence == slot.sequence and now.held == slot.held for now in self.vitals.running()):
+                self.killed_for = (slot, why)
+                self.kill()
+                return True
+            os.kill(self.pid, signal.SIGCONT)
+        return False
+
+    def _await_stopped(self) -> None:
+        while os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT) is None:
+            continue
+
+    def kill(self) -> None:
+        """End it and all that it started, at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def ended(self) -> bool:
+        """Whether it is dead. Its process group is killed before the process is reaped, while its id is still its own."""
+        if self._popen.returncode is None and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            self.kill()
+            self._popen.wait()
+        return self._popen.returncode is not None
+
+    @property
+    def clean(self) -> bool:
+        """It left as it said it would."""
+        return bool(self.bye) and self._popen.returncode in (0, 3)
+
+    def running(self) -> tuple[Held, ...]:
+        """What its vitals show as running: also after its death."""
+        return tuple(slot.held for slot in self.vitals.running())
+
+    def how_it_ended(self) -> str:
+        """For people: "killed by SIGSEGV", "exited with status 0"."""
+        code = self._popen.returncode
+        if code is None or code >= 0:
+            return f"exited with status {code}"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        hint = ", not by winch: maybe the system was out of memory" if name == "SIGKILL" else ""
+        return f"was killed by {name}{hint}"
+
+    def close(self) -> None:
+        """Release what belongs to a dead process."""
+        self.channel.close()
+        self.vitals.close()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None

@@ -1,0 +1,88 @@
+"""What can be asked of a worker, with its defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from winch.errors import InvalidOption
+
+__all__ = ["Isolation", "Order", "WorkerSettings"]
+
+Order = Literal["strict", "round-robin", "random"]
+Isolation = Literal["none", "fork"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """Everything that can be asked of a worker. All times are in seconds.
+
+    Attributes:
+        queues: Names in the order of their priority.
+        url: The address of the store.
+        name: A label; the default is made of host and pid.
+        processes: Executors, each a process.
+        threads: Sync jobs at a time in one executor: 1 runs them on its main thread, more in a pool.
+        async_jobs: `async def` jobs at a time in one executor.
+        burst: Stop when nothing is left to do.
+        max_jobs: Stop after that many jobs.
+        max_idle_time: Stop after that long without a job.
+        paths: Folders that hold the user's code: put first on `sys.path`, and admitted to run.
+        allow: Patterns of functions that may run besides the project's own, `shop.*` or `*`.
+        imports: Modules that every executor imports before its first claim.
+        order: How the queues take turns.
+        worker_ttl: Without a beat for this long the worker counts as dead.
+        grace: On SIGTERM running jobs have this long to finish.
+        kill_grace: A job that ignores its time limit for this long is killed with its executor.
+        isolation: `fork` gives each sync job a child process of its own.
+        max_jobs_per_executor: Replace an executor after that many jobs.
+        max_memory: Replace an executor once it uses more than this many bytes.
+        log_level: As `logging` names it.
+        log_format: `text` or `json`.
+        quiet: No line per job.
+        pickle: Whether pickled arguments may be loaded.
+    """
+
+    queues: tuple[str, ...] = ("default",)
+    url: str = ""
+    name: str = ""
+    processes: int = 1
+    threads: int = 1
+    async_jobs: int = 100
+    burst: bool = False
+    max_jobs: int | None = None
+    max_idle_time: float | None = None
+    paths: tuple[str, ...] = (".",)
+    allow: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    order: Order = "strict"
+    worker_ttl: float = 30.0
+    grace: float = 25.0
+    kill_grace: float = 10.0
+    isolation: Isolation = "none"
+    max_jobs_per_executor: int | None = None
+    max_memory: int | None = None
+    log_level: str = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    quiet: bool = False
+    pickle: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work.
+
+        Raises:
+            InvalidOption: A value is out of range.
+        """
+        for name in ("processes", "threads", "async_jobs"):
+            if getattr(self, name) < 1:
+                raise InvalidOption(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("worker_ttl", "kill_grace"):
+            if getattr(self, name) <= 0:
+                raise InvalidOption(f"{name} must be more than 0 seconds, not {getattr(self, name)}")
+        if self.grace < 0:
+            raise InvalidOption(f"grace must be 0 seconds or more, not {self.grace}")
+
+    @property
+    def beat(self) -> float:
+        """Seconds between two beats: a sixth of the ttl, so that several may be lost before the worker counts as dead."""
+        return self.worker_ttl / 6

@@ -1,0 +1,434 @@
+"""The supervisor: a process that runs no user code and keeps executors alive.
+
+Its loop sleeps until an executor says something or dies, a signal comes, or the clerk has an answer from the store. Then:
+
+1. A signal: stop gently, stop at once, or renew the executors one by one.
+2. A dead executor: its claims are retired, blaming only what was running, and it is replaced.
+3. A job far over its time, or whose claim was taken away: its executor is killed for it.
+4. A burst: stop when every executor is idle and the store has nothing left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+from winch import codec
+from winch.errors import DecodeError, StoreUnavailable
+from winch.ids import new_id
+from winch.running.retrying import after_failure
+from winch.states import JobStatus
+from winch.stores.contract import Beat, Outcome, Retired, Store, WorkerInfo
+from winch.worker.clerk import Clerk, process_start
+from winch.worker.processes import ExecutorProcess
+from winch.worker.settings import WorkerSettings
+from winch.worker.signals import Signals
+from winch.worker.vitals import IDLE, Slot
+
+__all__ = ["Supervisor"]
+
+logger = logging.getLogger("winch.worker")
+
+_MARGIN = 0.8
+"""The share of the ttl, counted from the sending of the last answered beat, in which executors may start jobs."""
+
+_KILL_AFTER = 3.0
+"""Seconds between the end of a stop's grace and the kill."""
+
+_LONGEST_BACKOFF = 30.0
+"""Seconds between two starts of an executor that dies at its start."""
+
+
+class Supervisor:
+    """See the module.
+
+    Args:
+        settings: What was asked of the worker.
+        store: Of its own, opened.
+    """
+
+    def __init__(self, settings: WorkerSettings, store: Store) -> None:
+        self.settings = settings
+        self.name = settings.name or f"{socket.gethostname()}.{os.getpid()}"
+        self.exit_status = 0
+        self.jobs_done = 0
+        self._store = store
+        self._processes: list[ExecutorProcess] = []
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._inbox_in, self._inbox_out = os.pipe()
+        os.set_blocking(self._inbox_in, False)
+        os.set_blocking(self._inbox_out, False)
+        self._stopping = 0
+        self._renewing: deque[ExecutorProcess] = deque()
+        self._start_at: list[float] = []
+        self._early_deaths = 0
+        self._ever_ready = False
+        self._lease = 0
+        self._idle_since = time.monotonic()
+        self._idle_marks: tuple[tuple[str, int], ...] = ()
+        self._lost_tokens: dict[int, int] = {}
+        self._asked_drained = False
+        self._name_orphans_at = time.monotonic() + 2
+        self._info = self._enlist()
+        self._clerk = self._hire()
+
+    # ---- life ----
+
+    def run(self) -> int:
+        """Work until told to stop, or until the burst is over. Returns the exit status."""
+        with Signals() as signals:
+            self._clerk.start()
+            for _ in range(self.settings.processes):
+                self._spawn()
+            while self._processes or self._start_at or not self._stopping:
+                self._wait(signals)
+                self._obey(signals.take())
+                self._read_inbox()
+                self._look_after_executors()
+                self._start_due()
+                self._name_orphans()
+                if not self._stopping:
+                    self._stop_if_done()
+        self._dismiss()
+        self._clerk.join(timeout=10)
+        return self.exit_status
+
+    def _enlist(self) -> WorkerInfo:
+        settings = self.settings
+        info = WorkerInfo(
+            id=new_id(),
+            name=self.name,
+            host=socket.gethostname(),
+            boot=_boot_id(),
+            pid=os.getpid(),
+            pid_start=process_start(os.getpid()),
+            queues=settings.queues,
+            version=version("winch"),
+            ttl=round(settings.worker_ttl * 1000),
+            interval=round(settings.beat * 1000),
+            processes=settings.processes,
+        )
+        self._store.enlist(info)
+        return info
+
+    def _hire(self) -> Clerk:
+        return Clerk(self._store, self._info, self._living, self._post, self._on_beat, self._on_lost)
+
+    def _living(self) -> list[str]:
+        return [process.id for process in list(self._processes)]
+
+    def _post(self, call: Callable[[], None]) -> None:
+        """Called by the clerk: have the main thread call this."""
+        self._inbox.append(call)
+        try:
+            os.write(self._inbox_out, b"x")
+        except BlockingIOError:
+            return
+
+    # ---- the loop's steps ----
+
+    def _wait(self, signals: Signals) -> None:
+        sources = [signals, self._inbox_in, *(source for process in self._processes for source in process.sources())]
+        select.select(sources, [], [], self._tick())
+
+    def _tick(self) -> float:
+        """Seconds until the next look at the clock."""
+        if self.settings.burst or self._stopping or self._start_at:
+            return 0.05
+        return min(1.0, self.settings.kill_grace / 4, self.settings.beat / 4)
+
+    def _read_inbox(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._inbox_in, 4096)
+        while self._inbox:
+            self._inbox.popleft()()
+
+    def _obey(self, numbers: list[int]) -> None:
+        for number in numbers:
+            if number == getattr(signal, "SIGHUP", None):
+                self._renew()
+            else:
+                self.stop(0.0 if self._stopping else self.settings.grace)
+                if self._stopping > 1:
+                    self.exit_status = 130
+
+    def stop(self, grace: float) -> None:
+        """Stop claiming; jobs have `grace` seconds to finish, then they are put back."""
+        self._stopping += 1
+        self._start_at.clear()
+        self._renewing.clear()
+        if self._stopping == 1 and self._processes:
+            logger.info("stopping: running jobs have %g s to finish; a second signal puts them back at once", grace)
+        for process in self._processes:
+            process.stop(grace, _KILL_AFTER)
+
+    # ---- executors ----
+
+    def _spawn(self) -> None:
+        """Start an executor, once the store has agreed to it."""
+        executor = new_id()
+        worker = self._info.id
+        self._clerk.ask(
+            lambda store: store.enlist_executor(worker, executor), lambda _none: self._start(worker, executor)
+        )
+
+    def _start(self, worker: str, executor: str) -> None:
+        if self._stopping or worker != self._info.id:
+            return
+        process = ExecutorProcess(executor, self.settings, self.name, self._budget())
+        process.vitals.extend(self._lease)
+        self._processes.append(process)
+
+    def _budget(self) -> int | None:
+        """The share of `max_jobs` of one executor."""
+        if self.settings.max_jobs is None:
+            return None
+        left = self.settings.max_jobs - self.jobs_done
+        running = len(self._processes)
+        return max(left // max(self.settings.processes - running, 1), 1)
+
+    def _look_after_executors(self) -> None:
+        if self._renewing and len(self._processes) == self.settings.processes and all(p.ready for p in self._processes):
+            self._renew_next()
+        for process in list(self._processes):
+            if process not in self._processes:  # all of them went while we looked
+                return
+            if not process.channel.closed and select.select([process.channel], [], [], 0)[0]:
+                process.listen()
+            if process.ready:
+                self._ever_ready = True
+            if process.ended():
+                self._bury(process)
+            elif process.stop_by is not None and time.monotonic() > process.stop_by:
+                process.kill()
+            else:
+                self._kill_overdue(process)
+
+    def _kill_overdue(self, process: ExecutorProcess) -> None:
+        now = time.monotonic_ns()
+        grace = int(self.settings.kill_grace * 1e9)
+        for slot in process.vitals.running():
+            if slot.limit >= 0 and now > slot.started + slot.limit + grace:
+                why = "timeout"
+            elif now > self._lost_tokens.get(slot.held.token, now) + grace:
+                why = "lost"
+            else:
+                continue
+            if process.kill_if_still_in(slot, why):
+                return
+
+    def _bury(self, process: ExecutorProcess) -> None:
+        """An executor is dead: what it held is settled in one step, and it is replaced."""
+        while not process.channel.closed:
+            process.listen()
+        self._processes.remove(process)
+        self.jobs_done += process.vitals.head().jobs
+        self._retire(process)
+        if process.failure and not self._ever_ready:
+            self._fail_to_start(process.failure)
+        elif process.bye == "lost":
+            self._on_lost()
+        elif process.bye == "spent" and self._spent():
+            self.stop(self.settings.grace)
+        elif not self._stopping:
+            self._replace(process)
+        process.close()
+
+    def _retire(self, process: ExecutorProcess) -> None:
+        executor, how = process.id, process.how_it_ended()
+        if process.killed_for is not None:
+            slot, why = process.killed_for
+            logger.warning("executor killed: job %s %s", slot.held.id, _WHY[why])
+            self._clerk.ask(lambda store: store.retire(executor, outcomes=_outcome_of(store, slot, why)), self._log_retired)
+        elif process.clean or process.failure or process.stop_by is not None:
+            self._clerk.ask(lambda store: store.retire(executor), self._log_retired)
+        else:
+            begun, detail = process.running(), f"The process {how} while it ran this job."
+            logger.error("executor %s while it ran %s", how, ", ".join(held.id for held in begun) or "no job")
+            self._clerk.ask(lambda store: store.retire(executor, crashed=True, begun=begun, detail=detail), self._log_retired)
+
+    def _log_retired(self, retired: Retired) -> None:
+        if retired.charged:
+            logger.warning("blamed for the crash: %s", ", ".join(retired.charged))
+        if retired.suspects:
+            logger.warning("suspected of the crash, will run alone: %s", ", ".join(retired.suspects))
+
+    def _replace(self, process: ExecutorProcess) -> None:
+        """Start a new executor; with a growing pause while they die before they have run anything."""
+        if process.failure:
+            logger.error("an executor could not start:\n%s", process.failure.rstrip())
+        early = not process.ready or (process.vitals.head().turns == 0 and not process.clean)
+        self._early_deaths = self._early_deaths + 1 if early else 0
+        pause = min(_LONGEST_BACKOFF, 0.5 * 2**self._early_deaths) if early else 0.0
+        self._start_at.append(time.monotonic() + pause)
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        due = [at for at in self._start_at if at <= now]
+        self._start_at = [at for at in self._start_at if at > now]
+        for _ in due:
+            self._spawn()
+
+    def _fail_to_start(self, traceback: str) -> None:
+        sys.stderr.write(traceback)
+        logger.error("the executors cannot start: see the traceback above. Nothing has been claimed.")
+        self.exit_status = 1
+        self.stop(0.0)
+
+    # ---- renewal ----
+
+    def _renew(self) -> None:
+        logger.info("renewing %d executor(s), one by one", len(self._processes))
+        self._renewing = deque(self._processes)
+        self._renew_next()
+
+    def _renew_next(self) -> None:
+        while self._renewing:
+            process = self._renewing.popleft()
+            if process in self._processes:
+                process.stop(self.settings.grace, _KILL_AFTER)
+                return
+
+    # ---- what the store says ----
+
+    def _on_beat(self, beat: Beat, sent: int) -> None:
+        self._lease = sent + int(self.settings.worker_ttl * _MARGIN * 1e9)
+        for process in self._processes:
+            process.vitals.extend(self._lease)
+        for worker in beat.rescued:
+            logger.warning("worker %s is gone: what it held runs again", worker)
+        known = set(self._living())
+        for stray in beat.strays:
+            if stray not in known:
+                self._clerk.ask(lambda store, stray=stray: store.retire(stray))
+        for command in beat.commands:
+            self._clerk.acknowledge(command.number)
+            if command.name == "lost":
+                self._lost_tokens[command.token] = time.monotonic_ns()
+                for process in self._processes:
+                    process.lose(command.token)
+            elif command.name == "shutdown":
+                self.stop(self.settings.grace)
+
+    def _on_lost(self) -> None:
+        """The store has given up on this worker, or on one of its executors: everything stops and comes back under new ids."""
+        if self._stopping:
+            return
+        logger.warning("the store had given up on this worker: its jobs are stopped, and it comes back under a new id")
+        for process in self._processes:
+            process.kill()
+            process.bye = process.bye or "stopped"
+            process.ended()
+            process.close()
+        self._processes.clear()
+        self._dismiss()
+        self._info = self._enlist_patiently()
+        self._clerk = self._hire()
+        self._clerk.start()
+        for _ in range(self.settings.processes):
+            self._spawn()
+
+    def _dismiss(self) -> None:
+        """Have the clerk take its leave of the store, if it still can."""
+        worker = self._info.id
+        self._clerk.ask(lambda store: store.retire_worker(worker))
+        self._clerk.leave()
+
+    def _enlist_patiently(self) -> WorkerInfo:
+        while True:
+            try:
+                return self._enlist()
+            except StoreUnavailable as error:
+                logger.warning("%s; trying again until it answers", error)
+                time.sleep(1.0)
+
+    # ---- people ----
+
+    def _name_orphans(self) -> None:
+        """Once a minute: queues that have jobs and no worker."""
+        if self._stopping or time.monotonic() < self._name_orphans_at:
+            return
+        self._name_orphans_at = time.monotonic() + 60
+        self._clerk.ask(_queues_without_worker, _log_orphans)
+
+    # ---- when to stop ----
+
+    def _stop_if_done(self) -> None:
+        marks = tuple((process.id, process.vitals.head().turns) for process in self._processes)
+        idle = bool(marks) and all(p.ready and p.vitals.head().state == IDLE for p in self._processes)
+        if not idle or marks != self._idle_marks:
+            self._idle_marks = marks
+            self._idle_since = time.monotonic()
+            return
+        limit = self.settings.max_idle_time
+        if limit is not None and time.monotonic() - self._idle_since > limit:
+            logger.info("no job for %g s: stopping", limit)
+            self.stop(self.settings.grace)
+        elif self.settings.burst and not self._asked_drained:
+            self._asked_drained = True
+            queues = self.settings.queues
+            self._clerk.ask(lambda store: store.drained(queues), lambda drained: self._on_drained(drained, marks))
+
+    def _on_drained(self, drained: bool, marks: tuple[tuple[str, int], ...]) -> None:
+        self._asked_drained = False
+        now = tuple((process.id, process.vitals.head().turns) for process in self._processes)
+        if drained and now == marks and not self._stopping:
+            logger.info("nothing is left to do: stopping")
+            self.stop(self.settings.grace)
+
+    def _spent(self) -> bool:
+        return self.settings.max_jobs is not None and self.jobs_done >= self.settings.max_jobs
+
+
+_WHY = {"timeout": "ignored its time limit", "lost": "was taken away and did not stop"}
+
+
+def _outcome_of(store: Store, slot: Slot, why: str) -> tuple[Outcome, ...]:
+    """The outcome of a job for which its executor was killed. A claim that was taken away has none."""
+    if why != "timeout":
+        return ()
+    record = store.get([slot.held.id])[0]
+    if record is None or record.token != slot.held.token:
+        return ()
+    limit = slot.limit / 1e9
+    text = f"the job ran longer than its limit of {limit:g} s, did not react to that, and was killed"
+    name = "winch.errors.JobTimeout"
+    try:
+        decision = after_failure(codec.head(record.payload).run, record.fails, "timeout", (name,))
+    except DecodeError:
+        decision = None
+    retry = decision is not None and decision.retry
+    run = (time.monotonic_ns() - slot.started) // 1_000_000
+    detail = codec.dumps_error(name, (name, "builtins.BaseException"), text, "")
+    delay = decision.delay if decision is not None and retry else 0
+    return (Outcome(*slot.held, "retry" if retry else "failed", "timeout", run, 0, b"", detail, delay),)
+
+
+def _queues_without_worker(store: Store) -> dict[str, int]:
+    served = {queue for worker in store.workers() if worker.alive for queue in worker.info.queues}
+    counts = {name: states[JobStatus.QUEUED] for name, states in store.counts().items()}
+    return {name: count for name, count in counts.items() if count and name not in served}
+
+
+def _log_orphans(orphans: dict[str, int]) -> None:
+    for name, count in orphans.items():
+        logger.warning("queue %s has %d job(s) and no worker: start one with `winch worker %s`", name, count, name)
+
+
+def _boot_id() -> str:
+    """Equal for two processes exactly if they can compare pids: the kernel's boot id and the pid namespace."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}:{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return new_id()

@@ -1,0 +1,117 @@
+"""The worker as users start it: from Python, or from the command line through `run_worker`."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from winch.callables import Admission
+from winch.errors import InvalidOption
+from winch.job import get_store
+from winch.queue import Queue
+from winch.stores import open_store
+from winch.worker import log
+from winch.worker.settings import WorkerSettings
+from winch.worker.supervisor import Supervisor
+from winch.worker.view import WorkerView
+
+__all__ = ["Worker", "run_worker"]
+
+logger = logging.getLogger("winch.worker")
+
+
+class Worker:
+    """Runs the jobs of some queues: a supervisor in this process, executors in processes of their own.
+
+    Args:
+        queues: Names or `Queue`s, or one of them, in the order of their priority.
+        connection: As for `Queue`; the default is that of the first `Queue`, else the configured store.
+        name: A label; the default is made of host and pid.
+        **options: Any field of `WorkerSettings`, e.g. `processes=4`.
+
+    Raises:
+        InvalidOption: An unknown option, or a value out of range.
+    """
+
+    def __init__(
+        self,
+        queues: str | Queue | Iterable[str | Queue] = "default",
+        connection: object = None,
+        name: str | None = None,
+        **options: Any,
+    ) -> None:
+        listed = [queues] if isinstance(queues, str | Queue) else list(queues)
+        if connection is None:
+            connection = next((queue.connection for queue in listed if isinstance(queue, Queue)), None)
+        self._store = get_store(connection)
+        names = tuple(queue if isinstance(queue, str) else queue.name for queue in listed)
+        try:
+            self.settings = WorkerSettings(queues=names, url=self._store.url, name=name or "", **options)
+        except TypeError as error:
+            raise InvalidOption(f"{error}: the options are the fields of winch.worker.WorkerSettings") from None
+
+    def work(self, burst: bool = False, max_jobs: int | None = None, max_idle_time: float | None = None) -> bool:
+        """Work until a signal comes, or until it is done.
+
+        Args:
+            burst: Stop when nothing is left to do.
+            max_jobs: Stop after that many jobs.
+            max_idle_time: Stop after that many seconds without a job.
+
+        Returns:
+            Whether any job was done.
+
+        Raises:
+            StoreUnavailable: The store does not answer at the start. Later it is waited for.
+            SystemExit: The executors cannot start (an `imports` module raises).
+        """
+        settings = replace(self.settings, burst=burst, max_jobs=max_jobs, max_idle_time=max_idle_time)
+        supervisor = _supervise(settings)
+        if status := supervisor.run():
+            raise SystemExit(status)
+        return supervisor.jobs_done > 0
+
+    @classmethod
+    def all(cls, connection: object = None) -> list[WorkerView]:
+        """All registered workers, by name.
+
+        Args:
+            connection: As for `Queue`.
+        """
+        return WorkerView.all(get_store(connection))
+
+    @classmethod
+    def count(cls, connection: object = None) -> int:
+        """How many workers are alive.
+
+        Args:
+            connection: As for `Queue`.
+        """
+        return sum(worker.alive for worker in get_store(connection).workers())
+
+
+def run_worker(settings: WorkerSettings) -> int:
+    """What `winch worker` does. Returns the exit status."""
+    log.set_up(settings.log_level, settings.log_format)
+    return _supervise(settings).run()
+
+
+def _supervise(settings: WorkerSettings) -> Supervisor:
+    settings = replace(settings, paths=tuple(str(Path(path).resolve()) for path in settings.paths))
+    if settings.url.startswith("sqlite://") and not settings.url.startswith("sqlite:///"):
+        raise InvalidOption(
+            "a store in memory belongs to one process: a worker needs a file, sqlite:///jobs.db, or Redis"
+        )
+    store = open_store(settings.url, deadline=2.0)
+    store.open()
+    supervisor = Supervisor(settings, store)
+    rule = Admission([Path(path) for path in settings.paths], settings.allow, settings.imports).describe()
+    logger.info("worker %s on %s: queues %s", supervisor.name, store.place, ", ".join(settings.queues))
+    logger.info("%d of %d cores, %s", settings.processes, os.cpu_count() or 1, rule)
+    if store.created:
+        logger.warning("the store is new: no application has used %s before", store.place)
+    return supervisor

@@ -1,0 +1,355 @@
+"""Safe to repeat: every changing verb, sent twice under one number, does its work once (PROTOCOL rules 1 to 4)."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.contract.helpers import (
+    Boss,
+    Channel,
+    S,
+    add,
+    held,
+    ids,
+    job,
+    lane,
+    outcome,
+    put,
+    record,
+    run,
+    snapshot,
+    states,
+)
+from winch.errors import DuplicateJob, NoSuchJob
+from winch.ids import new_id
+from winch.stores.contract import Call, StaleCall, Store, TallyKey, WorkerInfo
+
+Verb = Callable[[Call], Any]
+
+
+def enqueue(store: Store) -> Verb:
+    """Enqueue two jobs."""
+    jobs = [job(), job(delay=60_000)]
+    return lambda call: store.enqueue(jobs, call=call)
+
+
+def enqueue_what_vanished(store: Store) -> Verb:
+    """Enqueue a job which vanishes before the call is repeated."""
+    jobs = [job(id="vanishing", result_ttl=0)]
+
+    def send(call: Call) -> Any:
+        answer = store.enqueue(jobs, call=call)
+        if states(store, "vanishing") == ["queued"]:
+            run(store, "vanishing")
+        return answer
+
+    return send
+
+
+def annotate(store: Store) -> Verb:
+    """Annotate a job."""
+    one = add(store)
+    return lambda call: store.annotate(one, b"noted", call=call)
+
+
+def enlist(store: Store) -> Verb:
+    """Enlist a worker."""
+    info = WorkerInfo(new_id(), "worker", "here", "boot", 1, 2, ("q",), "1", 30_000, 5_000, 1)
+    return lambda call: store.enlist(info, call=call)
+
+
+def enlist_executor(store: Store) -> Verb:
+    """Enlist an executor."""
+    boss, executor = Boss(store), new_id()
+    return lambda call: store.enlist_executor(boss.id, executor, call=call)
+
+
+def promote(store: Store) -> Verb:
+    """Fire and promote."""
+    parent = add(store)
+    add(store, parents=(parent,))
+    run(store, parent)
+    return lambda call: store.promote(call=call)
+
+
+def retire(store: Store) -> Verb:
+    """Retire an executor that crashed."""
+    put(store, *(job() for _ in range(3)))
+    executor = lane(store)
+    first, second, _ = executor.claim()
+    executor.begin(second)
+    settled = [outcome(first, result=b"1", run=5)]
+    return lambda call: store.retire(executor.id, outcomes=settled, crashed=True, detail="signal 9", call=call)
+
+
+def retire_worker(store: Store) -> Verb:
+    """Retire a worker."""
+    put(store, job(), job())
+    executor = lane(store)
+    executor.claim()
+    return lambda call: store.retire_worker(executor.worker.id, call=call)
+
+
+def cancel(store: Store) -> Verb:
+    """Cancel a job."""
+    one = add(store)
+    return lambda call: store.cancel(one, call=call)
+
+
+def stop(store: Store) -> Verb:
+    """Stop a running job."""
+    one = add(store)
+    lane(store).one()
+    return lambda call: store.cancel(one, stop=True, call=call)
+
+
+def requeue(store: Store) -> Verb:
+    """Requeue a job."""
+    one = add(store)
+    run(store, one, "failed")
+    return lambda call: store.requeue(one, call=call)
+
+
+def delete(store: Store) -> Verb:
+    """Delete jobs."""
+    doomed = put(store, job(), job())
+    return lambda call: store.delete(doomed, call=call)
+
+
+def empty(store: Store) -> Verb:
+    """Empty a queue a little."""
+    put(store, *(job() for _ in range(5)))
+    return lambda call: store.empty("q", limit=2, call=call)
+
+
+def forget(store: Store) -> Verb:
+    """Forget a queue."""
+    store.delete(put(store, job()))
+    return lambda call: store.forget("q", call=call)
+
+
+def pause(store: Store) -> Verb:
+    """Pause a queue."""
+    return lambda call: store.pause("q", call=call)
+
+
+def resume(store: Store) -> Verb:
+    """Resume a queue."""
+    store.pause("q")
+    return lambda call: store.resume("q", call=call)
+
+
+def send_command(store: Store) -> Verb:
+    """Send a command."""
+    boss = Boss(store)
+    return lambda call: store.send(boss.id, "shutdown", call=call)
+
+
+VERBS = [
+    *(enqueue, enqueue_what_vanished, annotate, enlist, enlist_executor, promote, retire, retire_worker),
+    *(cancel, stop, requeue, delete, empty, forget, pause, resume, send_command),
+]
+
+
+@pytest.mark.parametrize("prepare", VERBS)
+def test_repeated_it_answers_the_same_and_changes_nothing(store: Store, prepare: Callable[[Store], Verb]) -> None:
+    """The same number: the same answer, and the store as it was."""
+    verb, call = prepare(store), Channel().next()
+    answer, before = verb(call), snapshot(store)
+    for _ in range(3):
+        assert verb(call) == answer
+        assert snapshot(store) == before
+
+
+@pytest.mark.parametrize("prepare", VERBS)
+def test_a_lower_number_is_stale(store: Store, prepare: Callable[[Store], Verb]) -> None:
+    """A number lower than the channel's last is refused, and changes nothing."""
+    verb, channel = prepare(store), new_id()
+    store.pause("other", call=Call(channel, 5))
+    before = snapshot(store)
+    with pytest.raises(StaleCall):
+        verb(Call(channel, 4))
+    assert snapshot(store) == before
+    verb(Call(channel, 6))
+
+
+def test_numbers_may_leave_gaps(store: Store) -> None:
+    """Numbers only have to grow."""
+    channel = new_id()
+    for number in (0, 1, 7, 2**40):
+        store.enqueue([job()], call=Call(channel, number))
+    assert len(ids(store, "q", S.QUEUED)) == 4
+
+
+def test_a_repeated_delete_spares_a_new_job(store: Store) -> None:
+    """A delete, repeated late, does not touch a job that took the id meanwhile."""
+    add(store, id="same")
+    call = Channel().next()
+    assert store.delete(["same"], call=call) == 1
+    add(store, id="same")
+    assert store.delete(["same"], call=call) == 1
+    assert states(store, "same") == ["queued"]
+
+
+def test_a_repeated_empty_spares_new_jobs(store: Store) -> None:
+    """An `empty`, repeated late, does not touch what was enqueued after it."""
+    add(store)
+    call = Channel().next()
+    assert store.empty("q", call=call) == 1
+    kept = add(store)
+    assert store.empty("q", call=call) == 1
+    assert states(store, kept) == ["queued"]
+
+
+def test_a_repeated_enqueue_is_no_duplicate(store: Store) -> None:
+    """An enqueue under its own number is the same call, under another a duplicate."""
+    channel, jobs = Channel(), [job()]
+    call = channel.next()
+    assert store.enqueue(jobs, call=call) == store.enqueue(jobs, call=call)
+    with pytest.raises(DuplicateJob):
+        store.enqueue(jobs, call=channel.next())
+    with pytest.raises(DuplicateJob):
+        store.enqueue(jobs)
+
+
+def test_a_repeated_enqueue_of_a_job_that_runs(store: Store) -> None:
+    """A repeated enqueue leaves a job alone that has gone on meanwhile."""
+    channel, jobs = Channel(), [job()]
+    call = channel.next()
+    store.enqueue(jobs, call=call)
+    claim = lane(store).one()
+    store.enqueue(jobs, call=call)
+    assert record(store, jobs[0].id).token == claim.token
+
+
+def test_a_refused_call_can_be_sent_again(store: Store) -> None:
+    """A call that was refused has no answer to keep: sent again it is tried again, and so is the next number."""
+    channel, late = Channel(), job(id="late")
+    call = channel.next()
+    for _ in range(2):
+        with pytest.raises(NoSuchJob):
+            store.cancel("late", call=call)
+    store.enqueue([late])
+    assert store.cancel("late", call=channel.next()) is S.QUEUED
+
+
+def test_channels_are_apart(store: Store) -> None:
+    """Two channels with the same numbers do not meet."""
+    one, other = Channel(), Channel()
+    first, second = job(), job()
+    store.enqueue([first], call=one.next())
+    store.enqueue([second], call=other.next())
+    assert ids(store, "q", S.QUEUED) == [first.id, second.id]
+
+
+def test_unnumbered_calls_of_many_threads(store: Store) -> None:
+    """Without a number the store numbers itself: threads do not take each other's calls for repeats."""
+    jobs = [[job() for _ in range(10)] for _ in range(8)]
+    failed: list[BaseException] = []
+
+    def work(mine: int) -> None:
+        try:
+            for each in jobs[mine]:
+                store.enqueue([each])
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    listed = ids(store, "q", S.QUEUED)
+    assert sorted(listed) == sorted(each.id for mine in jobs for each in mine)
+    assert all([each for each in listed if each in (own := [j.id for j in mine])] == own for mine in jobs)
+
+
+# ---- turns and beats ------------------------------------------------------------------------------------------------
+
+
+def test_a_repeated_turn_hands_out_the_same_claims(store: Store) -> None:
+    """A turn, repeated, claims nothing new: it answers the same claims under the same tokens."""
+    put(store, *(job(b"%d" % n) for n in range(5)))
+    executor = lane(store)
+    turn = executor.turn(room=2)
+    before = snapshot(store)
+    assert executor.again(room=2).claims == turn.claims
+    assert snapshot(store) == before
+
+
+def test_a_repeated_turn_settles_once(store: Store) -> None:
+    """Outcomes, begins and the tally of a repeated turn are taken once."""
+    put(store, *(job() for _ in range(4)))
+    executor = lane(store)
+    retried, begun, returned = executor.claim(3)
+    outcomes = [outcome(retried, "retry", reason="raised", run=4), outcome(returned, "returned")]
+    tally = {TallyKey("q", "f", "run", 3): 2}
+    turn = executor.turn(*outcomes, begins=[held(begun)], room=2, tally=tally)
+    before = snapshot(store)
+    again = executor.again(*outcomes, begins=[held(begun)], room=2, tally=tally)
+    assert again.claims == turn.claims
+    assert snapshot(store) == before
+    assert record(store, retried.id).attempts == 1
+    assert sum(row.value for row in store.metrics(60_000) if row.key.series == "run") == 2
+
+
+def test_a_repeated_turn_answers_only_what_is_still_held(store: Store) -> None:
+    """Claims that were lost between a turn and its repetition are left out of the answer."""
+    kept, stopped, gone = put(store, job(), job(), job())
+    executor = lane(store)
+    turn = executor.turn(room=3)
+    store.cancel(stopped, stop=True)
+    store.delete([gone])
+    again = executor.again(room=3)
+    assert [claim.id for claim in turn.claims] == [kept, stopped, gone]
+    assert again.claims == turn.claims[:1]
+
+
+def test_a_repeated_turn_answers_no_job_under_a_new_token(store: Store) -> None:
+    """A job that was claimed by a turn and anew by somebody else is not in the turn's repeated answer."""
+    one, other = put(store, job(), job())
+    executor, thief = lane(store), lane(store)
+    executor.turn(room=2)
+    store.cancel(one, stop=True)
+    store.requeue(one, at_front=True)
+    thief.take(one)
+    assert [claim.id for claim in executor.again(room=2).claims] == [other]
+
+
+def test_a_stale_turn(store: Store) -> None:
+    """A turn with a lower number is refused: it settles and claims nothing."""
+    put(store, job(), job())
+    executor = lane(store)
+    claim = executor.one()
+    executor.turn()
+    before = snapshot(store)
+    with pytest.raises(StaleCall):
+        store.turn(executor.id, executor.number - 1, [outcome(claim)], [held(claim)], ["q"], 5, {})
+    assert snapshot(store) == before
+
+
+def test_a_repeated_beat(store: Store) -> None:
+    """A beat, repeated, answers the same, and rescues and drops commands once."""
+    put(store, job(), job())
+    dead, boss = Boss(store), Boss(store)
+    dead.lane().claim()
+    store.send(boss.id, "shutdown")
+    beat = boss.beat(gone=[dead.id])
+    before = snapshot(store)
+    again = store.beat(boss.id, boss.number, [], 0, [dead.id])
+    assert (again.rescued, again.commands, again.strays) == (beat.rescued, beat.commands, beat.strays)
+    assert snapshot(store) == before
+
+
+def test_a_stale_beat(store: Store) -> None:
+    """A beat with a lower number is refused: it acknowledges nothing."""
+    boss = Boss(store)
+    boss.beat()
+    number = store.send(boss.id, "shutdown")
+    boss.beat()
+    with pytest.raises(StaleCall):
+        store.beat(boss.id, 1, [], number)
+    assert [command.number for command in boss.beat().commands] == [number]

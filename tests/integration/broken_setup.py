@@ -1,0 +1,3 @@
+"""A set-up module that raises."""
+
+raise RuntimeError("this set-up is broken")

@@ -1,0 +1,121 @@
+"""Real workers for the integration tests: processes with their own output, ended by their ids."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+START = """
+import sys
+from winch.worker import WorkerSettings, run_worker
+sys.exit(run_worker(WorkerSettings(**{settings!r})))
+"""
+
+
+def eventually(condition: Callable[[], Any], within: float = 10.0) -> Any:
+    """Wait until a condition holds and return what it gave; fail if it does not in time."""
+    deadline = time.monotonic() + within
+    while True:
+        if result := condition():
+            return result
+        if time.monotonic() > deadline:
+            pytest.fail(f"it did not come true within {within} s")
+        time.sleep(0.01)
+
+
+def children(pid: int) -> list[int]:
+    """The living children of a process."""
+    with contextlib.suppress(OSError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs (a zombie does not)."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
+class WorkerProcess:
+    """A `winch` worker in a process of its own."""
+
+    def __init__(self, url: str, log: Path, settings: dict[str, Any]) -> None:
+        self.log_path = log
+        defaults: dict[str, Any] = {
+            "url": url,
+            "paths": (str(ROOT),),
+            "allow": ("tests.integration.*", "time.sleep"),
+            "worker_ttl": 3.0,
+            "kill_grace": 0.5,
+            "grace": 5.0,
+        }
+        code = START.format(settings={**defaults, **settings})
+        with log.open("ab") as output:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-c", code], cwd=ROOT, stdout=output, stderr=output, stdin=subprocess.DEVNULL
+            )
+        self.pid = self.popen.pid
+
+    @property
+    def log(self) -> str:
+        """What it has written."""
+        return self.log_path.read_text()
+
+    def executors(self) -> list[int]:
+        """The pids of its executors."""
+        return children(self.pid)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self.popen.send_signal(number)
+
+    def wait(self, within: float = 20.0) -> int:
+        """Wait for its end and return its exit status."""
+        return self.popen.wait(within)
+
+    def stop(self) -> int:
+        """End it as a deploy does."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self) -> None:
+        """Kill the supervisor; its executors die with it."""
+        with contextlib.suppress(ProcessLookupError):
+            self.popen.kill()
+        self.popen.wait()
+
+
+StartWorker = Callable[..., WorkerProcess]
+
+
+@pytest.fixture
+def start_worker(store_url: str, tmp_path: Path) -> Iterator[StartWorker]:
+    """A function that starts a worker on the store under test; what is left at the end is killed."""
+    started: list[WorkerProcess] = []
+
+    def start(*queues: str, **settings: Any) -> WorkerProcess:
+        log = tmp_path / f"worker-{len(started)}.log"
+        worker = WorkerProcess(store_url, log, {"queues": queues or ("default",), **settings})
+        started.append(worker)
+        return worker
+
+    yield start
+    for worker in started:
+        pids = worker.executors()
+        worker.kill()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        sys.stdout.write(f"--- {worker.log_path.name}\n{worker.log}")

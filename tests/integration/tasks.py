@@ -1,0 +1,174 @@
+"""Jobs that the integration tests enqueue. What they do they write to files, apart from the store under test."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from winch import Job, NoRetry, RetryLater, get_current_job
+
+
+def note(path: str, text: str) -> None:
+    """Append a line to a file, in one write."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.write(descriptor, f"{text}\n".encode())
+    os.close(descriptor)
+
+
+def add(a: int, b: int) -> int:
+    """Return the sum."""
+    return a + b
+
+
+def noop() -> None:
+    """Do nothing."""
+
+
+def write(path: str, text: str) -> str:
+    """Note a text."""
+    note(path, text)
+    return text
+
+
+def nap(path: str, text: str, seconds: float) -> str:
+    """Note the start, sleep, note the end."""
+    note(path, f"start {text} {os.getpid()}")
+    time.sleep(seconds)
+    note(path, f"end {text}")
+    return text
+
+
+async def anap(path: str, text: str, seconds: float) -> str:
+    """Note the start, sleep on the loop, note the end."""
+    note(path, f"start {text} {os.getpid()}")
+    await asyncio.sleep(seconds)
+    note(path, f"end {text}")
+    return text
+
+
+async def stubborn_anap(seconds: float) -> None:
+    """Sleep on the loop."""
+    await asyncio.sleep(seconds)
+
+
+def fail(message: str) -> None:
+    """Raise."""
+    raise ValueError(message)
+
+
+def fail_until(path: str, times: int) -> str:
+    """Raise the first `times` times."""
+    note(path, f"{time.time()}")
+    with open(path, encoding="utf-8") as file:
+        count = len(file.readlines())
+    if count <= times:
+        raise ValueError(f"attempt {count}")
+    return f"attempt {count}"
+
+
+def later(path: str) -> str:
+    """Ask to be run again once."""
+    note(path, "run")
+    with open(path, encoding="utf-8") as file:
+        if len(file.readlines()) == 1:
+            raise RetryLater(0.05)
+    return "done"
+
+
+def never() -> None:
+    """Fail for good."""
+    raise NoRetry("no use")
+
+
+def segfault(path: str) -> None:
+    """Crash the process."""
+    note(path, f"crash {os.getpid()}")
+    ctypes.string_at(0)
+
+
+def leave(path: str, status: int) -> None:
+    """End the process without a word."""
+    note(path, f"leave {os.getpid()}")
+    os._exit(status)
+
+
+def exit_politely() -> None:
+    """Raise SystemExit."""
+    sys.exit(0)
+
+
+def kill_the_worker(path: str) -> None:
+    """Kill the supervisor, and with it this process."""
+    note(path, f"kill {os.getppid()}")
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+def spin_in_c() -> int:
+    """Hold the GIL in C for a very long time."""
+    return sum(range(10**12))
+
+
+def swallow() -> None:
+    """Ignore every exception."""
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:  # noqa: S112 - that is the point
+            continue
+
+
+def grandchild(path: str) -> None:
+    """Start a process of its own and wait for it."""
+    child = subprocess.Popen(["sleep", "300"])
+    note(path, str(child.pid))
+    child.wait()
+
+
+def progress() -> dict[str, Any]:
+    """Count in the job's own meta."""
+    job = get_current_job()
+    if job is None:
+        raise RuntimeError("no current job")
+    for done in (50, 100):
+        job.meta["progress"] = done
+        job.save_meta()
+    return {"id": job.id}
+
+
+def on_success(job: Job[Any], connection: Any, result: Any) -> None:
+    """Note what a success callback gets."""
+    note(job.meta["path"], f"success {job.id} {result!r} {job.get_status(refresh=False)}")
+
+
+def on_failure(job: Job[Any], connection: Any, type: Any, value: Any, traceback: Any) -> None:
+    """Note what a failure callback gets."""
+    last = str(traceback).strip().splitlines()[-1] if traceback else ""
+    note(job.meta["path"], f"failure {job.id} {type.__name__} {value} | {last}")
+
+
+def on_stopped(job: Job[Any], connection: Any) -> None:
+    """Note what a stopped callback gets."""
+    note(job.meta["path"], f"stopped {job.id}")
+
+
+def mark_attempt(job: Job[Any]) -> Iterator[None]:
+    """A hook: note the begin and the end of every attempt."""
+    path = os.environ["HOOK_PATH"]
+    note(path, f"before {job.func_name}")
+    yield
+    note(path, "after")
+
+
+def spin(seconds: float) -> None:
+    """Compute in Python."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass

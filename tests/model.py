@@ -1,0 +1,876 @@
+"""The reference model: the contract of `winch.stores.contract` as the simplest possible program.
+
+Dicts, lists and one clock; every index is a scan. What is held here is obviously right, and slow. `tests/contract` runs
+the same tests over it and over the real stores, and `test_machine.py` drives both in lock-step.
+"""
+# ruff: noqa: A001 - the contract's word is `id`
+
+from __future__ import annotations
+
+import functools
+import os
+import select
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from winch.errors import DuplicateJob, InvalidJobOperation, NoSuchJob, NotEnlisted, UnknownDependency
+from winch.ids import callback_id
+from winch.states import ENDED, TRANSITIONS, JobStatus
+from winch.stores.contract import (
+    ENQUEUE_BATCH,
+    HISTORY,
+    KEEP_FAILED,
+    KEEP_FINISHED,
+    TURN_BATCH,
+    TURN_BYTES,
+    AttemptRecord,
+    Beat,
+    Call,
+    CallbackEvent,
+    Claim,
+    Command,
+    Enqueued,
+    Held,
+    JobRecord,
+    MetricRow,
+    NewCallback,
+    NewJob,
+    Outcome,
+    OutcomeKind,
+    Retired,
+    StaleCall,
+    Tally,
+    TallyKey,
+    Turn,
+    Waiter,
+    WorkerInfo,
+    WorkerRecord,
+)
+
+__all__ = ["ModelStore"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = JobStatus
+STEPS = {(old, new) for old, new, _ in TRANSITIONS}
+EVENTS: Mapping[JobStatus, CallbackEvent] = {S.FINISHED: "success", S.FAILED: "failure", S.STOPPED: "stopped"}
+MINUTE, HOUR = 60_000, 3_600_000
+
+
+def numbered(
+    verb: Callable[Concatenate[ModelStore, P], R],
+) -> Callable[Concatenate[ModelStore, P], R]:
+    """The numbered call: the same number answers the same and does nothing, a lower one is refused."""
+
+    @functools.wraps(verb)
+    def guarded(self: ModelStore, *args: P.args, **kwargs: P.kwargs) -> R:
+        call = kwargs.get("call")
+        with self.lock, self.moment():
+            if not isinstance(call, Call):
+                return verb(self, *args, **kwargs)
+            number, kept = self.channels.get(call.channel, (-1, None))
+            if call.number < number:
+                raise StaleCall(f"{call} after number {number}")
+            if call.number > number:
+                kept = verb(self, *args, **kwargs)  # a refused call leaves its number unused
+                self.channels[call.channel] = (call.number, kept)
+            return kept
+
+    return guarded
+
+
+@dataclass
+class Ended:
+    """The end of a parent that its children have still to hear of."""
+
+    parent: str
+    met: bool
+    gone: bool
+    children: list[str]
+
+
+@dataclass
+class Worker:
+    """An enlisted worker."""
+
+    info: WorkerInfo
+    started_at: int
+    beat: int
+    since: int
+    executors: list[str] = field(default_factory=list[str])
+    commands: list[Command] = field(default_factory=list[Command])
+    sent: int = 0
+    finished: int = 0
+    failed: int = 0
+    run_ms: int = 0
+
+
+class ModelStore:
+    """A store in dicts.
+
+    Attributes:
+        source: Milliseconds since the epoch; tests give one that they move.
+    """
+
+    place = url = "model://"
+    deadline = 5.0
+    created = True
+
+    def __init__(self, source: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+        self.source, self.verb_at = source, 0
+        self.lock = threading.RLock()
+        self.channels: dict[str, tuple[int, Any]] = {}
+        self.jobs: dict[str, JobRecord] = {}
+        self.score: dict[str, int] = {}
+        self.callbacks: dict[str, tuple[NewCallback, ...]] = {}
+        self.unmet: dict[str, set[str]] = {}  # of a deferred job: the parents it waits for
+        self.children: dict[str, list[str]] = {}  # of a parent: those that wait for its next end
+        self.firing: list[Ended] = []
+        self.known: set[str] = set()
+        self.held_back: set[str] = set()
+        self.markers: set[str] = set()
+        self.hinted: set[str] = set()
+        self.fleet: dict[str, Worker] = {}
+        self.executors: dict[str, str] = {}
+        self.past: set[str] = set()
+        self.rows: dict[tuple[bool, int, TallyKey], int] = {}
+        self.sampled = 0
+        self.last_token = 0
+        self.back = self.front = 0
+
+    def open(self, *, create: bool = True) -> None:
+        """Nothing to open."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def now(self) -> int:
+        return self.clock()
+
+    def clock(self) -> int:
+        """The time; within a changing verb it stands still."""
+        return self.verb_at or self.source()
+
+    @contextmanager
+    def moment(self) -> Generator[None]:
+        """Stop the clock."""
+        before, self.verb_at = self.verb_at, self.clock()
+        try:
+            yield
+        finally:
+            self.verb_at = before
+
+    # ---- the shared steps -------------------------------------------------------------------------------------------
+
+    def look(self, id: str) -> JobRecord | None:
+        """A job; not one that ended and is past its expiry."""
+        job = self.jobs.get(id)
+        return None if job and job.expires_at and job.expires_at <= self.clock() else job
+
+    def must(self, id: str) -> JobRecord:
+        job = self.look(id)
+        if job is None:
+            raise NoSuchJob(id)
+        return job
+
+    def put(self, id: str, **changes: Any) -> JobRecord:
+        old = self.jobs[id]
+        new: JobRecord = replace(old, **changes)
+        if new.state is not old.state and (old.state, new.state) not in STEPS:
+            raise AssertionError(f"{old.state} -> {new.state} is no transition")
+        self.jobs[id] = new
+        return new
+
+    def of(self, queue: str, state: JobStatus) -> list[JobRecord]:
+        """A queue's jobs in a state, in the order that `Control.list` tells."""
+        orders: dict[JobStatus, Callable[[JobRecord], Any]] = {
+            S.QUEUED: lambda job: (not job.suspect, self.score[job.id]),
+            S.SCHEDULED: lambda job: (job.due_at, job.id),
+            S.STARTED: lambda job: job.token,
+            S.DEFERRED: lambda job: job.created_at,
+        }
+        order = orders.get(state, lambda job: (job.expires_at or float("inf"), job.id))
+        return sorted((job for job in self.jobs.values() if (job.queue, job.state) == (queue, state)), key=order)
+
+    def queue(self, id: str, at_front: bool = False) -> None:
+        if at_front:
+            self.front -= 1
+        else:
+            self.back += 1
+        self.score[id] = -self.jobs[id].priority * 2**44 + (self.front if at_front else self.back)
+        job = self.put(id, state=S.QUEUED, enqueued_at=self.clock(), due_at=0)
+        self.markers |= {job.queue} - self.held_back
+
+    def schedule(self, id: str, due_at: int) -> None:
+        job = self.put(id, state=S.SCHEDULED, due_at=due_at)
+        if self.of(job.queue, S.SCHEDULED)[0].id == id:
+            self.hinted |= {worker.info.id for worker in self.fleet.values() if job.queue in worker.info.queues}
+
+    def ready(self, id: str, at_front: bool = False) -> None:
+        due_at = self.jobs[id].due_at
+        if due_at > self.clock():
+            self.schedule(id, due_at)
+        else:
+            self.queue(id, at_front)
+
+    def mark(self, *queues: str) -> None:
+        """Push the markers of those queues that have claimable work."""
+        self.markers |= {name for name in queues if name not in self.held_back and self.of(name, S.QUEUED)}
+
+    def release(self, id: str, state: JobStatus, **changes: Any) -> None:
+        job = self.put(id, **{"token": 0, "executor": "", "worker": "", "begun": False, "state": state, **changes})
+        if state is S.QUEUED:
+            self.markers |= {job.queue} - self.held_back
+
+    def attempt(
+        self, id: str, kind: OutcomeKind, reason: str, detail: bytes = b"", ended: int = 0, run: int | None = None
+    ) -> None:
+        """Write the end of a run into the job's record."""
+        job = self.jobs[id]
+        ended = ended or self.clock()
+        started = job.started_at if run is None else ended - run
+        entry = AttemptRecord(started, ended, kind, reason, job.worker, detail)
+        history = (*job.history, entry)[-HISTORY:]
+        self.put(id, history=history, attempts=job.attempts + 1, started_at=started)
+
+    def end(self, id: str, state: JobStatus, reason: str = "", result: bytes = b"", ended: int = 0) -> None:
+        """The one place where a job becomes terminal."""
+        job = self.jobs[id]
+        self.detach(id)
+        keep = job.result_ttl if state is S.FINISHED else job.failure_ttl
+        job = self.put(
+            id,
+            state=state,
+            reason=reason,
+            result=result,
+            ended_at=ended or self.clock(),
+            expires_at=self.clock() + keep if keep > 0 else 0,
+            due_at=0,
+            token=0,
+            executor="",
+            begun=False,
+            suspect=False,
+            pending=0,
+        )
+        for callback in self.callbacks[id]:
+            if EVENTS.get(state) == callback.event:
+                self.call_back(job, callback)
+        self.firing.append(Ended(id, state is S.FINISHED, False, self.children.pop(id, [])))
+        if keep == 0:
+            self.vanish(id)
+
+    def call_back(self, parent: JobRecord, callback: NewCallback) -> None:
+        """Create a callback job with the parent's record in it."""
+        id = callback_id(parent.id, callback.event, parent.created_at, parent.attempts)
+        keep = parent.result_ttl if parent.state is S.FINISHED else parent.failure_ttl
+        self.jobs[id] = JobRecord(
+            id=id,
+            queue=parent.queue,
+            state=S.QUEUED,
+            payload=callback.payload,
+            priority=parent.priority,
+            max_crashes=parent.max_crashes,
+            created_at=self.clock(),
+            result_ttl=keep,
+            failure_ttl=parent.failure_ttl,
+            parent=replace(parent, parent=None),
+        )
+        self.callbacks[id] = ()
+        self.queue(id, at_front=True)
+
+    def vanish(self, id: str) -> None:
+        """Remove a job with all it had; its children hear that it is gone."""
+        self.detach(id)
+        self.firing.append(Ended(id, False, True, self.children.pop(id, [])))
+        for ended in self.firing:
+            ended.gone |= ended.parent == id
+        del self.jobs[id], self.callbacks[id]
+
+    def detach(self, id: str) -> None:
+        """A job that is no longer deferred is nobody's child."""
+        if self.unmet.pop(id, None) is None:
+            return
+        for children in (*self.children.values(), *(ended.children for ended in self.firing)):
+            if id in children:
+                children.remove(id)
+
+    def fire(self, n: int = 100) -> None:
+        """Tell up to n children that a parent ended."""
+        while self.firing and n:
+            ended = self.firing[0]
+            if ended.children:
+                n -= 1
+                self.hear(ended.children.pop(0), ended)
+            else:
+                self.firing.pop(0)
+        self.firing = [ended for ended in self.firing if ended.children]
+
+    def hear(self, id: str, ended: Ended) -> None:
+        job, parent = self.jobs[id], self.jobs.get(ended.parent)
+        wait = job.on_failure == "wait" and not ended.gone and parent is not None
+        if ended.met or job.on_failure == "run" or (wait and parent and parent.state is S.FINISHED):
+            self.unmet[id].discard(ended.parent)
+            self.put(id, pending=len(self.unmet[id]))
+            if not self.unmet[id]:
+                self.ready(id)
+        elif wait:
+            self.children.setdefault(ended.parent, []).append(id)
+        else:
+            self.end(id, S.CANCELED, "dependency")
+
+    def due(self, queues: Iterable[str]) -> list[JobRecord]:
+        return sorted((job for name in queues for job in self.of(name, S.SCHEDULED)), key=lambda j: (j.due_at, j.id))
+
+    def promote_due(self, queues: Iterable[str], n: int = 100) -> None:
+        for job in self.due(queues)[:n]:
+            if job.due_at <= self.clock():
+                self.queue(job.id)
+
+    def next_due(self, queues: Iterable[str]) -> int | None:
+        due = self.due(queues)
+        return max(0, due[0].due_at - self.clock()) if due else None
+
+    # ---- enqueue and turn -------------------------------------------------------------------------------------------
+
+    @numbered
+    def enqueue(self, jobs: Sequence[NewJob], *, call: Call | None = None) -> Enqueued:
+        planned: dict[str, JobStatus] = {}
+        for job in jobs:
+            old = self.look(job.id)
+            if job.id in planned or (old and old.state not in ENDED):
+                raise DuplicateJob(f"the id {job.id} is in use", job.id)
+            planned[job.id] = self.state_of(job, planned)
+        for job in jobs[:ENQUEUE_BATCH]:
+            self.create(job, planned[job.id])
+        return Enqueued(self.clock(), tuple(planned.values()))
+
+    def state_of(self, job: NewJob, planned: Mapping[str, JobStatus]) -> JobStatus:
+        """The state that a new job is put into."""
+        state = S.SCHEDULED if job.delay else S.QUEUED
+        for parent in job.parents:
+            before = self.look(parent)
+            found = planned.get(parent) or (before and before.state)
+            if found is None:
+                raise UnknownDependency(f"no job {parent}", parent)
+            if found not in ENDED or (found is not S.FINISHED and job.on_failure == "wait"):
+                state = state if state is S.CANCELED else S.DEFERRED
+            elif found is not S.FINISHED and job.on_failure == "cancel":
+                state = S.CANCELED
+        return state
+
+    def create(self, job: NewJob, state: JobStatus) -> None:
+        now = self.clock()
+        self.known.add(job.queue)
+        unmet = {parent for parent in job.parents if not self.is_met(parent, job)}
+        copied = ("id", "queue", "payload", "priority", "max_crashes", "ttl", "result_ttl", "failure_ttl", "meta")
+        copied += ("on_failure",)
+        self.callbacks[job.id] = job.callbacks
+        same: dict[str, Any] = {name: getattr(job, name) for name in copied}
+        due_at = now + job.delay if job.delay else 0
+        self.jobs[job.id] = JobRecord(**same, state=state, created_at=now, due_at=due_at)
+        if state is S.CANCELED:
+            self.end(job.id, state, "dependency")
+        elif state is S.DEFERRED:
+            self.put(job.id, pending=len(unmet))
+            self.unmet[job.id] = unmet
+            for parent in unmet:
+                self.children.setdefault(parent, []).append(job.id)
+        else:
+            self.ready(job.id, job.at_front)
+
+    def is_met(self, parent: str, child: NewJob) -> bool:
+        job = self.look(parent)
+        return job is None or job.state is S.FINISHED or (job.state in ENDED and child.on_failure == "run")
+
+    def turn(
+        self,
+        executor: str,
+        number: int,
+        outcomes: Sequence[Outcome],
+        begins: Sequence[Held],
+        queues: Sequence[str],
+        room: int,
+        tally: Tally,
+    ) -> Turn:
+        with self.lock:
+            if executor not in self.executors:
+                raise NotEnlisted(executor)
+            call = Call(executor, number)
+            turn = self.take_turn(executor, outcomes, begins, queues, min(room, TURN_BATCH), tally, call=call)
+            held = tuple(claim for claim in turn.claims if self.holds(executor, claim.token, claim.id))
+            return turn._replace(claims=held)
+
+    @numbered
+    def take_turn(
+        self,
+        executor: str,
+        outcomes: Sequence[Outcome],
+        begins: Sequence[Held],
+        queues: Sequence[str],
+        room: int,
+        tally: Tally,
+        *,
+        call: Call,
+    ) -> Turn:
+        late = tuple(outcome.token for outcome in outcomes if not self.settle(executor, outcome))
+        self.begin(executor, begins)
+        self.count(tally)
+        self.fire()
+        self.promote_due(queues)
+        claims, more, alone = self.claim(executor, queues, room)
+        self.mark(*queues)
+        return Turn(self.clock(), claims, more, self.next_due(queues), late, alone)
+
+    def begin_turn(
+        self,
+        executor: str,
+        number: int,
+        outcomes: Sequence[Outcome],
+        begins: Sequence[Held],
+        queues: Sequence[str],
+        room: int,
+        tally: Tally,
+    ) -> Callable[[], Turn]:
+        turn = self.turn(executor, number, outcomes, begins, queues, room, tally)
+        return lambda: turn
+
+    def holds(self, executor: str, token: int, id: str) -> bool:
+        job = self.jobs.get(id)
+        return job is not None and (job.state, job.token, job.executor) == (S.STARTED, token, executor)
+
+    def held_by(self, executors: Iterable[str]) -> list[JobRecord]:
+        """The claims of these executors, by token."""
+        held = [job for job in self.jobs.values() if job.state is S.STARTED and job.executor in set(executors)]
+        return sorted(held, key=lambda job: job.token)
+
+    def begin(self, executor: str, begins: Sequence[Held]) -> None:
+        for held in begins:
+            if self.holds(executor, held.token, held.id):
+                self.put(held.id, begun=True, started_at=self.clock())
+
+    def settle(self, executor: str, outcome: Outcome) -> bool:
+        """One outcome; False if its claim is not held."""
+        id, kind = outcome.id, outcome.kind
+        if not self.holds(executor, outcome.token, id):
+            return False
+        worker = self.fleet[self.executors[executor]]
+        worker.finished += kind == "finished"
+        worker.failed += kind == "failed"
+        worker.run_ms += outcome.run
+        ended = self.clock() - outcome.age
+        if kind != "returned" or outcome.detail:
+            self.attempt(id, kind, outcome.reason, outcome.detail, ended, outcome.run)
+        if kind == "returned":
+            self.release(id, S.QUEUED)
+        elif kind == "retry":
+            self.put(id, fails=self.jobs[id].fails + outcome.counts, suspect=False)
+            if outcome.delay:
+                self.release(id, S.SCHEDULED)
+                self.schedule(id, self.clock() + outcome.delay)
+            else:
+                self.release(id, S.QUEUED)
+                self.queue(id, outcome.at_front)
+        else:
+            self.end(id, S(kind), outcome.reason, outcome.result if kind == "finished" else b"", ended)
+        return True
+
+    def claim(self, executor: str, queues: Sequence[str], room: int) -> tuple[tuple[Claim, ...], bool, bool]:
+        """Claims, whether to turn again at once, and whether a suspect could not be taken."""
+        colleagues = self.fleet[self.executors[executor]].executors
+        claims: list[Claim] = []
+        alone = False
+        size = 0
+        for name in queues if room > 0 else ():
+            waiting = [] if name in self.held_back else self.of(name, S.QUEUED)
+            if waiting and waiting[0].suspect:
+                if not self.held_by([executor]) and not any(job.suspect for job in self.held_by(colleagues)):
+                    return (self.hand_out(waiting[0], executor),), False, False
+                alone = True
+            for job in waiting:
+                if job.suspect or len(claims) == room:
+                    continue
+                if size > TURN_BYTES:
+                    return tuple(claims), True, alone
+                if job.ttl and job.enqueued_at + job.ttl <= self.clock() and not job.fails + job.crashes + job.attempts:
+                    self.end(job.id, S.CANCELED, "expired")
+                    continue
+                claims.append(self.hand_out(job, executor))
+                size += len(job.payload)
+        return tuple(claims), False, alone
+
+    def hand_out(self, job: JobRecord, executor: str) -> Claim:
+        now, worker = self.clock(), self.fleet[self.executors[executor]].info.name
+        token = self.last_token = max(now * 1000, self.last_token + 1)
+        held = {"token": token, "executor": executor, "worker": worker, "started_at": now}
+        self.put(job.id, state=S.STARTED, begun=job.suspect, **held)
+        copied = ("id", "queue", "payload", "meta", "suspect", "fails", "attempts", "crashes", "created_at")
+        copied += ("enqueued_at", "priority", "parent")
+        return Claim(token=token, wait=now - job.enqueued_at, **{name: getattr(job, name) for name in copied})
+
+    def count(self, tally: Tally) -> None:
+        for key, more in tally.items():
+            for hours, span in ((False, MINUTE), (True, HOUR)):
+                at = (hours, self.clock() // span * span, key)
+                self.rows[at] = self.rows.get(at, 0) + more
+
+    # ---- the living and the dead ------------------------------------------------------------------------------------
+
+    @numbered
+    def enlist(self, worker: WorkerInfo, *, call: Call | None = None) -> int:
+        if worker.id in self.fleet or worker.id in self.past:
+            raise StaleCall(worker.id)
+        now = self.clock()
+        self.fleet[worker.id] = Worker(worker, now, now, now)
+        return now
+
+    @numbered
+    def enlist_executor(self, worker: str, executor: str, *, call: Call | None = None) -> None:
+        self.enlisted(worker).executors.append(executor)
+        self.executors[executor] = worker
+
+    def enlisted(self, worker: str) -> Worker:
+        if worker not in self.fleet:
+            raise NotEnlisted(worker)
+        return self.fleet[worker]
+
+    def beat(
+        self, worker: str, number: int, executors: Sequence[str], acknowledged: int = 0, gone: Sequence[str] = ()
+    ) -> Beat:
+        with self.lock:
+            self.enlisted(worker)
+            return self.take_beat(worker, executors, acknowledged, gone, call=Call(worker, number))
+
+    @numbered
+    def take_beat(
+        self, worker: str, executors: Sequence[str], acknowledged: int, gone: Sequence[str], *, call: Call
+    ) -> Beat:
+        me, now = self.fleet[worker], self.clock()
+        me.commands = [command for command in me.commands if command.number > acknowledged]
+        if now - me.beat > 2 * me.info.interval:
+            me.since = now
+        me.beat = now
+        dead = [id for id in gone if id in self.fleet and id != worker]
+        for other in self.fleet.values():
+            other.beat = min(other.beat, now)
+            if now - me.since >= me.info.ttl and now - other.beat > other.info.ttl and other is not me:
+                dead.append(other.info.id)
+        dead = sorted(set(dead))
+        for id in dead:
+            self.rescue(id)
+        self.fire()
+        self.promote_due(self.known)
+        self.prune(now)
+        self.mark(*self.known)
+        self.sample(now)
+        strays = tuple(executor for executor in me.executors if executor not in executors)
+        return Beat(now, strays, tuple(me.commands), self.next_due(me.info.queues), tuple(dead))
+
+    def rescue(self, worker: str) -> None:
+        claims = self.held_by(self.fleet[worker].executors)
+        charged = [job for job in claims if job.suspect]
+        self.lapse(claims, charged, [] if charged else [job for job in claims if job.begun] or claims, True)
+        self.dismiss(worker)
+
+    def dismiss(self, worker: str) -> None:
+        for executor in self.fleet.pop(worker).executors:
+            self.executors.pop(executor, None)
+        self.past.add(worker)
+
+    def lapse(
+        self,
+        claims: Sequence[JobRecord],
+        charged: Sequence[JobRecord],
+        suspects: Sequence[JobRecord],
+        crashed: bool,
+        detail: str = "",
+    ) -> Retired:
+        """Give claims back whose executor is gone; charge some, suspect some."""
+        returned: list[str] = []
+        for job in claims:
+            if job in charged:
+                self.charge(job, detail)
+                continue
+            if job.begun and crashed:
+                self.attempt(job.id, "returned", "crashed", detail.encode())
+            self.release(job.id, S.QUEUED, suspect=job.suspect or job in suspects)
+            if job not in suspects:
+                returned.append(job.id)
+        return Retired(tuple(returned), tuple(job.id for job in suspects), tuple(job.id for job in charged))
+
+    def charge(self, job: JobRecord, detail: str) -> None:
+        last = job.crashes + 1 >= job.max_crashes
+        self.attempt(job.id, "failed" if last else "retry", "crashed", detail.encode())
+        self.put(job.id, crashes=job.crashes + 1)
+        if last:
+            self.end(job.id, S.FAILED, "crashed")
+        else:
+            self.release(job.id, S.QUEUED, suspect=True)
+
+    @numbered
+    def promote(self, *, call: Call | None = None) -> int | None:
+        self.fire()
+        self.promote_due(self.known)
+        return 0 if self.firing else self.next_due(self.known)
+
+    @numbered
+    def retire(
+        self,
+        executor: str,
+        *,
+        outcomes: Sequence[Outcome] = (),
+        crashed: bool = False,
+        begun: Sequence[Held] = (),
+        detail: str = "",
+        call: Call | None = None,
+    ) -> Retired:
+        if executor not in self.executors:
+            return Retired((), (), ())
+        for outcome in outcomes:
+            self.settle(executor, outcome)
+        for held in begun:
+            if self.holds(executor, held.token, held.id):
+                self.put(held.id, begun=True)
+        claims = self.held_by([executor])
+        began = [job for job in claims if job.begun]
+        charged = began if crashed and len(began) == 1 else []
+        suspects = (began or claims) if crashed and not charged else []
+        self.fleet[self.executors.pop(executor)].executors.remove(executor)
+        return self.lapse(claims, charged, suspects, crashed, detail)
+
+    @numbered
+    def retire_worker(self, worker: str, *, call: Call | None = None) -> None:
+        if worker in self.fleet:
+            self.lapse(self.held_by(self.fleet[worker].executors), [], [], False)
+            self.dismiss(worker)
+
+    def prune(self, now: int) -> None:
+        over = [job for job in self.jobs.values() if job.expires_at and job.expires_at <= now]
+        for job in over[:100]:
+            self.vanish(job.id)
+        for name in self.known:
+            for state, keep in ((S.FINISHED, KEEP_FINISHED), (S.FAILED, KEEP_FAILED)):
+                for job in self.of(name, state)[:-keep]:
+                    self.vanish(job.id)
+
+    def sample(self, now: int) -> None:
+        minute = now // MINUTE * MINUTE
+        if minute == self.sampled:
+            return
+        self.sampled = minute
+        for name in self.known:
+            ages = [now - job.enqueued_at for job in self.of(name, S.QUEUED)]
+            self.rows[False, minute, TallyKey(name, "", "depth", 0)] = len(ages)
+            self.rows[False, minute, TallyKey(name, "", "oldest", 0)] = max(ages, default=0)
+
+    def workers(self) -> list[WorkerRecord]:
+        with self.lock:
+            records: list[WorkerRecord] = []
+            for worker in self.fleet.values():
+                age, info = self.clock() - worker.beat, worker.info
+                held = sorted(self.held_by(worker.executors), key=lambda job: (not job.begun, job.token))
+                ids, sums = tuple(job.id for job in held), (worker.finished, worker.failed, worker.run_ms)
+                executors = tuple(worker.executors)
+                records.append(WorkerRecord(info, age, worker.started_at, age < info.ttl, executors, ids, *sums))
+            return sorted(records, key=lambda record: record.info.name)
+
+    def drained(self, queues: Sequence[str]) -> bool:
+        with self.lock:
+            dead = [w for w in self.fleet.values() if self.clock() - w.beat > w.info.ttl]
+            left = [job for worker in dead for job in self.held_by(worker.executors) if job.queue in queues]
+            waiting = [job for name in queues if name not in self.held_back for job in self.of(name, S.QUEUED)]
+            return not (left or waiting or any(ended.children for ended in self.firing))
+
+    # ---- waiting ----------------------------------------------------------------------------------------------------
+
+    def waiter(self, queues: Sequence[str]) -> Waiter:
+        return ModelWaiter(self, self.markers, frozenset(queues))
+
+    def hints(self, worker: str) -> Waiter:
+        return ModelWaiter(self, self.hinted, frozenset({worker}))
+
+    def await_end(self, ids: Sequence[str], timeout: float, wake: int | None = None) -> list[JobRecord]:
+        until = time.monotonic() + timeout
+        while True:
+            found = [job for job in self.get(ids) if job is not None]
+            ended = [job for job in found if job.state in ENDED]
+            if ended or not found or time.monotonic() >= until:
+                return ended
+            if select.select([] if wake is None else [wake], [], [], 0.001)[0]:
+                return []
+
+    # ---- control ----------------------------------------------------------------------------------------------------
+
+    def get(self, ids: Sequence[str]) -> list[JobRecord | None]:
+        with self.lock:
+            found = [self.look(id) for id in ids]
+            return [job and replace(job, now=self.clock()) for job in found]
+
+    def list(
+        self, queue: str, state: JobStatus, *, offset: int = 0, limit: int = 100, newest: bool = False
+    ) -> list[str]:
+        with self.lock:
+            ids = [job.id for job in self.of(queue, state) if self.look(job.id)]
+            return (ids[::-1] if newest else ids)[offset : offset + limit]
+
+    def counts(self, queues: Sequence[str] | None = None) -> dict[str, dict[JobStatus, int]]:
+        names = self.queues() if queues is None else queues
+        return {name: {state: len(self.list(name, state, limit=10**9)) for state in S} for name in names}
+
+    def queues(self) -> list[str]:
+        return sorted(self.known)
+
+    def position(self, id: str) -> int | None:
+        job = self.look(id)
+        return self.list(job.queue, S.QUEUED, limit=10**9).index(id) if job and job.state is S.QUEUED else None
+
+    def paused(self) -> list[str]:
+        return sorted(self.held_back)
+
+    @numbered
+    def annotate(self, id: str, meta: bytes, *, call: Call | None = None) -> None:
+        self.must(id)
+        self.put(id, meta=meta)
+
+    @numbered
+    def cancel(self, id: str, *, stop: bool = False, call: Call | None = None) -> JobStatus:
+        job = self.must(id)
+        if job.state in ENDED or (job.state is S.STARTED and not stop):
+            raise InvalidJobOperation(f"{id} is {job.state}")
+        if job.state is S.STARTED:
+            self.lose(job)
+            self.attempt(id, "stopped", "stopped")
+            self.end(id, S.STOPPED, "stopped")
+        else:
+            self.end(id, S.CANCELED)
+        return job.state
+
+    def lose(self, job: JobRecord) -> None:
+        """Tell the worker of a running job that its claim was taken away."""
+        if job.state is S.STARTED:
+            self.command(self.executors[job.executor], "lost", job.token, job.id)
+
+    def command(self, worker: str, name: str, token: int = 0, id: str = "") -> int:
+        to = self.enlisted(worker)
+        to.sent += 1
+        to.commands.append(Command(to.sent, name, token, id))
+        self.hinted.add(worker)
+        return to.sent
+
+    @numbered
+    def requeue(self, id: str, *, at_front: bool = False, call: Call | None = None) -> JobStatus:
+        job = self.must(id)
+        if job.state not in ENDED:
+            raise InvalidJobOperation(f"{id} is {job.state}")
+        fresh = {"fails": 0, "crashes": 0, "result": b"", "reason": "", "suspect": False, "worker": ""}
+        self.put(id, expires_at=0, ended_at=0, **fresh)
+        self.queue(id, at_front)
+        return job.state
+
+    @numbered
+    def delete(self, ids: Sequence[str], *, call: Call | None = None) -> int:
+        found = [job for id in dict.fromkeys(ids) if (job := self.look(id))]
+        for job in found:
+            self.lose(job)
+            self.vanish(job.id)
+        return len(found)
+
+    @numbered
+    def empty(self, queue: str, *, limit: int = 1_000, call: Call | None = None) -> int:
+        return self.delete([job.id for job in self.of(queue, S.QUEUED)][:limit])
+
+    @numbered
+    def forget(self, queue: str, *, call: Call | None = None) -> bool:
+        if any(job.queue == queue for job in self.jobs.values()):
+            return False
+        self.known.discard(queue)
+        self.held_back.discard(queue)
+        return True
+
+    @numbered
+    def pause(self, queue: str, *, call: Call | None = None) -> None:
+        self.held_back.add(queue)
+
+    @numbered
+    def resume(self, queue: str, *, call: Call | None = None) -> None:
+        self.held_back.discard(queue)
+        self.mark(queue)
+
+    @numbered
+    def send(self, worker: str, name: str, *, call: Call | None = None) -> int:
+        return self.command(worker, name)
+
+    def metrics(self, since: int, *, hours: bool = False) -> list[MetricRow]:
+        span, keep = (HOUR, 60 * 24 * HOUR) if hours else (MINUTE, 24 * HOUR)
+        first = (self.clock() - min(since, keep)) // span * span
+        rows = [MetricRow(at, key, count) for (kind, at, key), count in self.rows.items() if kind is hours]
+        return sorted(row for row in rows if row.at >= first)
+
+    # ---- for the comparison -----------------------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, Any]:
+        """All that matters, in a nested structure that does not depend on the clock."""
+        return {
+            "jobs": {id: essence(job) for id, job in sorted(self.jobs.items())},
+            "indexes": {
+                name: {state: [job.id for job in self.of(name, state)] for state in S} for name in self.queues()
+            },
+            "claimable": [n for n in self.queues() if n not in self.held_back and self.of(n, S.QUEUED)],
+            "paused": self.paused(),
+            "claims": {executor: [job.id for job in self.held_by([executor])] for executor in sorted(self.executors)},
+            "workers": {id: (tuple(w.executors), w.finished, w.failed) for id, w in sorted(self.fleet.items())},
+            "commands": {id: [(c.number, c.name, c.id) for c in w.commands] for id, w in sorted(self.fleet.items())},
+        }
+
+
+def essence(job: JobRecord) -> dict[str, Any]:
+    """What two stores must agree on: all of a record but its times and its token."""
+    ended = job.state in ENDED
+    copied = ("queue", "state", "payload", "reason", "priority", "fails", "crashes", "max_crashes", "attempts", "begun")
+    copied += ("ttl", "result_ttl", "failure_ttl", "pending", "on_failure", "executor", "worker", "result", "meta")
+    return {
+        **{name: getattr(job, name) for name in copied},
+        "suspect": job.suspect and not ended,
+        "held": job.token > 0,
+        "due": job.due_at > 0,
+        "expires": job.expires_at > 0,
+        "history": [(each.outcome, each.reason, each.worker, told(each)) for each in job.history],
+        "parent": job.parent and (job.parent.id, job.parent.state, job.parent.attempts, job.parent.result),
+    }
+
+
+def told(attempt: AttemptRecord) -> bytes:
+    """The detail of an attempt; that of a rescue or of a success is not in the contract."""
+    return b"" if attempt.reason == "crashed" or attempt.outcome == "finished" else attempt.detail
+
+
+class ModelWaiter:
+    """A waiter that has to be asked: its descriptor never becomes readable, its `poll` is short."""
+
+    poll: float | None = 0.001
+
+    def __init__(self, store: ModelStore, hints: set[str], names: frozenset[str]) -> None:
+        self.store, self.hints, self.names = store, hints, names
+        self.ends = os.pipe()
+
+    def arm(self) -> None:
+        """It always listens."""
+
+    def fileno(self) -> int:
+        return self.ends[0]
+
+    def take(self) -> bool:
+        with self.store.lock:
+            found = self.names & self.hints
+            self.hints -= set(sorted(found)[:1])
+            return bool(found)
+
+    def disarm(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        for end in self.ends:
+            os.close(end)

@@ -131,17 +131,11 @@ def test_the_script_being_run(tmp_path: Path) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder on sys.path whose modules are forgotten afterwards."""
+    """A folder on sys.path, with nothing installed from source. Each test names its modules differently."""
     monkeypatch.syspath_prepend(tmp_path)
-    known = set(sys.modules)
-    yield_path = tmp_path
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(callables.admission, "_sources", lambda: (frozenset[str](), ()))
-    for name in ("shopx", "scriptx"):
-        for loaded in list(sys.modules):
-            if loaded.startswith((name, "__winch_main__.")) and loaded not in known:
-                del sys.modules[loaded]
-    return yield_path
+    return tmp_path
 
 
 def test_a_script_is_loaded_by_its_path(project: Path) -> None:

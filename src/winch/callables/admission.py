@@ -63,12 +63,11 @@ class Admission:
         if not self._admits_path(path):
             raise Refused(self._refusal(path))
         target = self._import(path)
+        if not callable(target):
+            raise TypeError(f"{path} is a {type(target).__name__}, which cannot be called")
         if not self._admits_target(path, target):
             raise Refused(self._refusal(path, own_path(target)))
-        function = unwrap_task(target)
-        if not callable(function):
-            raise TypeError(f"{path} is a {type(function).__name__}, which cannot be called")
-        return function
+        return unwrap_task(target)
 
     def load_class(self, path: str) -> type:
         """The dataclass or enum at a path.

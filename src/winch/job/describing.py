@@ -60,6 +60,8 @@ def why_no_result_yet(store: Store, record: JobRecord, timeout: float) -> str:
     )
     if workers:
         return text
+    if store.url == "sqlite://":
+        return f"{text}. No other process can: a store in memory belongs to this one"
     url = "" if store.url == default_url() else f" --url {store.url}"
     return f"{text}. Start one: winch worker {record.queue}{url}"
 

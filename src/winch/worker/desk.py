@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from winch.errors import StoreUnavailable
+from winch.errors import StoreError
 from winch.metrics import OUTCOMES, bucket
 from winch.running.run import Run
 from winch.stores.contract import TURN_BATCH, Claim, Held, Outcome, Store, TallyKey, Turn
@@ -60,7 +60,7 @@ class Desk:
         self._pace = pace
         self._log = log
         self._abandon = abandon
-        self._pending: tuple[Callable[[], Turn], Callable[[], Turn]] | None = None
+        self._pending: tuple[Callable[[], Turn], Callable[[], Turn], list[tuple[Run, Outcome]]] | None = None
 
     # ---- claims ----
 
@@ -92,7 +92,7 @@ class Desk:
 
         Raises:
             NotEnlisted: The store has given up on this executor.
-            StoreUnavailable: Only once `abandon` is set.
+            StoreError: Only once `abandon` is set; until then the call is repeated, whatever the store says.
         """
         with self.lock:
             self.receive()
@@ -119,9 +119,11 @@ class Desk:
 
     def _compose(self, room: int, begins: Sequence[Held]) -> None:
         outcomes: list[Outcome] = []
+        ended: list[tuple[Run, Outcome]] = []
         tally: dict[TallyKey, int] = {}
         while self.done and len(outcomes) < TURN_BATCH:
-            run, outcome = self.done.popleft()
+            ended.append(self.done.popleft())
+            run, outcome = ended[-1]
             self._account(run, outcome, tally)
             outcomes.append(outcome)
         while self.returning and len(outcomes) < TURN_BATCH:
@@ -133,18 +135,22 @@ class Desk:
             # The identical call: the store knows it by its number.
             return self._store.turn(self._executor, number, outcomes, begins, queues, room, tally)
 
-        self._pending = (self._store.begin_turn(self._executor, number, outcomes, begins, queues, room, tally), repeat)
+        try:
+            first = self._store.begin_turn(self._executor, number, outcomes, begins, queues, room, tally)
+        except StoreError:
+            first = repeat
+        self._pending = (first, repeat, ended)
 
     def _receive(self) -> Turn:
         if self._pending is None:
             raise RuntimeError("no turn is under way")
-        ask, repeat = self._pending
+        ask, repeat, ended = self._pending
         delay = 0.05
         while True:
             try:
                 turn = ask()
                 break
-            except StoreUnavailable as error:
+            except StoreError as error:
                 if self._abandon.is_set():
                     raise
                 self._log.store_gone(error)
@@ -154,6 +160,9 @@ class Desk:
         self._pending = None
         self._log.store_back()
         self.ready.extend(turn.claims)
+        for run, outcome in ended:
+            if outcome.token not in turn.late:
+                self._log.job(run, outcome)
         if turn.late:
             self._log.late(turn.late)
         return turn
@@ -169,7 +178,6 @@ class Desk:
 
     def _account(self, run: Run, outcome: Outcome, tally: dict[TallyKey, int]) -> None:
         claim, function = run.claim, run.function
-        self._log.job(run, outcome)
         if not function:  # a newer winch's payload, put back unread
             return
         elapsed = run.elapsed

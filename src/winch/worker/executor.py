@@ -25,7 +25,7 @@ from typing import NoReturn
 
 from winch import codec
 from winch.callables import Admission
-from winch.errors import NotEnlisted, StoreUnavailable
+from winch.errors import StoreError, WorkerError
 from winch.job import use_admission
 from winch.running.run import Run, Runner
 from winch.stores import open_store
@@ -114,7 +114,7 @@ class Executor:
                 elif not self._cycle():
                     self._sleep()
             self._drain()
-        except (NotEnlisted, StoreUnavailable) as error:
+        except (WorkerError, StoreError) as error:
             self.die(error)
         self._waiter.close()
         self.channel.send({"say": "bye", "why": self.why})

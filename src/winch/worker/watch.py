@@ -18,7 +18,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from winch.errors import JobInterrupted, JobTimeout, NotEnlisted, StoreUnavailable
+from winch.errors import JobInterrupted, JobTimeout, StoreError, WorkerError
 from winch.running.run import Run
 from winch.stores.contract import Held
 from winch.worker.pace import SLOW
@@ -116,7 +116,7 @@ class Watch(threading.Thread):
                 if channel in readable:
                     for message in channel.receive():
                         self._obey(message)
-        except (NotEnlisted, StoreUnavailable) as error:
+        except (WorkerError, StoreError) as error:
             self._executor.die(error)
         self._executor.supervisor_gone()
 

@@ -1,7 +1,6 @@
 """Enqueue, run, look at the result: the everyday life of a job."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,18 +13,22 @@ log: list[object] = []
 
 
 def add(a: int, b: int = 0) -> int:
+    """Add up."""
     return a + b
 
 
 def fail(message: str) -> None:
+    """Raise."""
     raise ValueError(message)
 
 
 def note(*args: object) -> None:
+    """Write down that it ran."""
     log.append(args)
 
 
 def count_runs() -> int:
+    """Fail until the third run."""
     job = current_job()
     assert job is not None
     job.meta["runs"] = job.meta.get("runs", 0) + 1
@@ -36,21 +39,25 @@ def count_runs() -> int:
 
 
 def report(job: Job[int], connection: Store, result: int) -> None:
+    """An `on_success` callback."""
     log.append((job.id, result))
 
 
 def mourn(job: Job[int], connection: Store, kind: type, value: JobFailed, traceback: str) -> None:
+    """An `on_failure` callback."""
     log.append((job.id, kind, value.message))
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(store_url: str) -> Store:
+    """An empty store."""
     log.clear()
-    return open_store(f"sqlite:///{tmp_path / 'jobs.db'}")
+    return open_store(store_url)
 
 
 @pytest.fixture
 def queue(store: Store) -> Queue:
+    """A queue in it."""
     return Queue(connection=store)
 
 

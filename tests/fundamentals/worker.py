@@ -1,5 +1,6 @@
 """A worker in a few lines, on the calling thread: enough for tests that are not about workers."""
 
+from itertools import count
 from pathlib import Path
 
 from winch.callables import Admission
@@ -8,6 +9,8 @@ from winch.running.run import Run, Runner
 from winch.stores.contract import Outcome, Store, WorkerInfo
 
 WORKER = WorkerInfo("w-1", "tester", "here", "boot", 1, 1, ("default",), "0", 30_000, 5_000, 1)
+NUMBERS = count(1)
+"""Of the turns: they only grow."""
 
 
 def work(store: Store, *queues: str) -> int:
@@ -18,8 +21,7 @@ def work(store: Store, *queues: str) -> int:
         store.enlist_executor(WORKER.id, "e-1")
     runs, outcomes = 0, list[Outcome]()
     while True:
-        number = store.now() * 1000 + runs
-        turn = store.turn("e-1", number, outcomes, (), queues or ("default",), 1, {})
+        turn = store.turn("e-1", next(NUMBERS), outcomes, (), queues or ("default",), 1, {})
         if not turn.claims:
             current.set(None)
             return runs

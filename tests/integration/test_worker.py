@@ -309,3 +309,31 @@ def test_a_worker_leaves_the_list_when_it_stops(store_url: str, start_worker: St
     eventually(lambda: Worker.count(connection=store_url) == 1)
     leave_politely(worker)
     assert Worker.all(connection=store_url) == []
+
+
+def test_forked_jobs_run_in_processes_of_their_own(queue: Queue, start_worker: StartWorker, notes: Path) -> None:
+    """With isolation="fork" every job has its own process, sync or async, and keeps limits, results and errors."""
+    naps = [queue.enqueue(tasks.nap, str(notes), str(n), 0.01) for n in range(3)]
+    naps.append(queue.enqueue(tasks.anap, str(notes), "3", 0.01))
+    bad = queue.enqueue(tasks.fail, "oh")
+    late = queue.enqueue(time.sleep, 60, job_timeout=0.3)
+    assert start_worker(burst=True, isolation="fork").wait() == 0
+    assert [job.result(timeout=0) for job in naps] == ["0", "1", "2", "3"]
+    assert len({line.split()[2] for line in lines(notes) if line.startswith("start")}) == 4
+    with pytest.raises(JobFailed, match="oh"):
+        bad.result(timeout=0)
+    with pytest.raises(JobFailed) as caught:
+        late.result(timeout=0)
+    assert caught.value.reason == "timeout"
+
+
+def test_a_forked_job_that_crashes_is_charged_alone(queue: Queue, start_worker: StartWorker, notes: Path) -> None:
+    """A segfault in a forked job ends as crashed after max_crashes, and what stands behind it runs."""
+    bad = queue.enqueue(tasks.segfault, str(notes))
+    behind = queue.enqueue(tasks.add, 1, 1)
+    start_worker(burst=True, isolation="fork").wait()
+    assert behind.result(timeout=0) == 2
+    with pytest.raises(JobFailed) as caught:
+        bad.result(timeout=0)
+    assert caught.value.reason == "crashed"
+    assert len(lines(notes)) == 3

@@ -10,6 +10,7 @@ from winch.errors import InvalidOption
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project, and no settings around it."""
     for name in ("URL", "ALLOW", "PATH", "IMPORT", "DEADLINE", "PICKLE"):
         monkeypatch.delenv(f"WINCH_{name}", raising=False)
     (tmp_path / ".git").mkdir()

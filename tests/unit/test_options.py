@@ -14,12 +14,12 @@ from winch.options import DEFAULT_JOB, DEFAULT_RUN, Callback, Dependency, JobKey
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(90, 90), (0.5, 0.5), ("90", 90), ("10s", 10), ("5m", 300), ("1h", 3600), ("1d", 86400), ("1.5H", 5400)]
-    + [(timedelta(minutes=2), 120), (-1, -1)],
+    [(-1, -1), (90, 90), (0.5, 0.5), ("90", 90), ("10s", 10), ("5m", 300), ("1h", 3600), ("1d", 86400), ("1.5H", 5400)],
 )
 def test_durations(value: Any, expected: float) -> None:
     """RQ's durations, and `timedelta`."""
     assert seconds(value) == expected
+    assert seconds(timedelta(seconds=expected)) == expected
 
 
 @pytest.mark.parametrize("value", ["", "10x", "ten", True, None, [], math.nan, math.inf, 10**400, "9" * 400])
@@ -57,7 +57,9 @@ def test_jitter_stays_in_its_share(jitter: float, interval: float, failure: int)
     assert interval * (1 - jitter) - 1e-6 <= delay <= interval * (1 + jitter) + 1e-6
 
 
-@pytest.mark.parametrize("bad", [{"max": 0}, {"max": True}, {"max": -1}, {"max": 1, "interval": -1}, {"max": 1, "jitter": 2}])
+@pytest.mark.parametrize(
+    "bad", [{"max": 0}, {"max": True}, {"max": -1}, {"max": 1, "interval": -1}, {"max": 1, "jitter": 2}]
+)
 def test_retries_that_cannot_be(bad: dict[str, Any]) -> None:
     """Refused when they are made."""
     with pytest.raises(InvalidOption):

@@ -27,17 +27,19 @@ ARGUMENTS
 
 @click.command(epilog=EPILOG)
 @url_option
-@click.option("-q", "--queue", "queue_name", default="default", show_default=True, help="The queue's name.")
+@click.option("-q", "--queue", "queue_name", metavar="NAME", default="default", help="The queue's name. [default]")
 @click.option("--timeout", type=duration, help="How long it may run. [3m]")
 @click.option("--result-ttl", type=duration, help="How long it is kept once it has finished. [500s]")
 @click.option("--ttl", type=duration, help="How long it may wait in its queue.")
 @click.option("--failure-ttl", type=duration, help="How long it is kept once it has failed. [365d]")
 @click.option("--description", help="Shown instead of the call.")
-@click.option("--depends-on", multiple=True, help="Id of a job to wait for. May be repeated.")
-@click.option("--job-id", help="Its id.")
+@click.option("--depends-on", metavar="ID", multiple=True, help="Id of a job to wait for. May be repeated.")
+@click.option("--job-id", metavar="ID", help="Its id.")
 @click.option("--at-front", is_flag=True, help="Join the front of the queue.")
-@click.option("--priority", type=click.IntRange(-500, 500), help="Higher first. [0]")
-@click.option("--retry-max", type=click.IntRange(min=0), default=0, help="How often it runs again if it fails. [0]")
+@click.option("--priority", type=click.IntRange(-500, 500), metavar="N", help="Higher first. [0]")
+@click.option(
+    "--retry-max", type=click.IntRange(min=0), metavar="N", default=0, help="How often it runs again if it fails. [0]"
+)
 @click.option("--retry-interval", type=duration, multiple=True, help="Wait before a retry. May be repeated.")
 @click.option("--schedule-in", type=duration, help="Run it that much later: 10s, 5m, 2d.")
 @click.option("--schedule-at", type=moment, help="Run it at that time: 2027-05-01T08:30.")

@@ -92,7 +92,9 @@ class Snapshot:
 
 @click.command()
 @url_option
-@click.option("-i", "--interval", type=click.FloatRange(min=0.1), help="Look again every so many seconds.")
+@click.option(
+    "-i", "--interval", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Look again every so many seconds."
+)
 @click.option("-r", "--raw", is_flag=True, help="One line for each queue and worker, without bars.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object (for each look, one line).")
 @click.option("-R", "--by-queue", is_flag=True, help="List the workers of each queue.")

@@ -25,25 +25,37 @@ AT_LEAST_ONE = click.IntRange(min=1)
 @click.command()
 @url_option
 @click.option("-b", "--burst", is_flag=True, help="Stop when nothing is left to do.")
-@click.option("-p", "--processes", type=AT_LEAST_ONE, help="Executors: processes that run jobs. [1]")
-@click.option("--threads", type=AT_LEAST_ONE, help="Jobs at a time in one executor; 1 is its main thread. [1]")
-@click.option("--async-jobs", type=AT_LEAST_ONE, help="`async def` jobs at a time in one executor. [100]")
-@click.option("-n", "--name", help="A label. [host and pid]")
-@click.option("-P", "--path", "paths", multiple=True, help="Folder with your code, may be repeated. [.]")
+@click.option("-p", "--processes", type=AT_LEAST_ONE, metavar="N", help="Executors: processes that run jobs. [1]")
 @click.option(
-    "--allow", multiple=True, help="Run these functions too, as 'shop.*'; '*' lifts the rule. May be repeated."
+    "--threads", type=AT_LEAST_ONE, metavar="N", help="Jobs at a time in one executor; 1 is its main thread. [1]"
 )
-@click.option("--import", "imports", multiple=True, help="Module to import before the first job. May be repeated.")
+@click.option("--async-jobs", type=AT_LEAST_ONE, metavar="N", help="`async def` jobs at a time in one executor. [100]")
+@click.option("-n", "--name", metavar="NAME", help="A label. [host and pid]")
+@click.option(
+    "-P", "--path", "paths", metavar="FOLDER", multiple=True, help="Folder with your code, may be repeated. [.]"
+)
+@click.option("--allow", multiple=True, help="Run these too, as 'shop.*'; '*': all. May be repeated.")
+@click.option(
+    "--import",
+    "imports",
+    metavar="MODULE",
+    multiple=True,
+    help="Module to import before the first job. May be repeated.",
+)
 @click.option("--order", type=click.Choice(get_args(Order)), help="How the queues take turns. [strict]")
 @click.option("--worker-ttl", type=duration, help="Silent for this long, the worker counts as dead. [30s]")
 @click.option("--grace", type=duration, help="On SIGTERM running jobs have this long to finish. [25s]")
-@click.option("--max-jobs", type=AT_LEAST_ONE, help="Stop after so many jobs.")
+@click.option("--max-jobs", type=AT_LEAST_ONE, metavar="N", help="Stop after so many jobs.")
 @click.option("--max-idle-time", type=duration, help="Stop after so long without a job.")
-@click.option("--isolation", type=click.Choice(get_args(Isolation)), help="`fork`: a process for each job. [none]")
-@click.option("--max-jobs-per-executor", type=AT_LEAST_ONE, help="Replace an executor after so many jobs.")
+@click.option(
+    "--isolation",
+    type=click.Choice(get_args(Isolation)),
+    help="`fork`, a process for each job, is not there yet. [none]",
+)
+@click.option("--max-jobs-per-executor", type=AT_LEAST_ONE, metavar="N", help="Replace an executor after so many jobs.")
 @click.option("--max-memory", type=size, help="Replace an executor that uses more, as 512MB.")
-@click.option("--log-level", type=click.Choice(LEVELS, case_sensitive=False), help="[INFO]")
-@click.option("--log-format", type=click.Choice(("text", "json")), help="[text]")
+@click.option("--log-level", type=click.Choice(LEVELS, case_sensitive=False), help="Log from this level on. [INFO]")
+@click.option("--log-format", type=click.Choice(("text", "json")), help="How log lines look. [text]")
 @click.option("-q", "--quiet", is_flag=True, help="No line for a job that finished.")
 @click.option("-v", "--verbose", is_flag=True, help="The same as --log-level DEBUG.")
 @click.option("--pid", type=click.Path(dir_okay=False, path_type=Path), help="Write the process id to this file.")
@@ -54,6 +66,10 @@ def command(url: str | None, queues: tuple[str, ...], verbose: bool, pid: Path |
     A worker runs the functions of the project in the current folder, or of every --path. SIGTERM or Ctrl-C lets running
     jobs finish; a second one puts them back into their queue at once.
     """
+    if options["isolation"] == "fork":
+        raise click.UsageError(
+            "--isolation fork is not there yet. A crash costs the executor, which is replaced at once."
+        )
     configured = configure(
         url=url, path=options.pop("paths"), allow=options.pop("allow"), imports=options.pop("imports")
     )

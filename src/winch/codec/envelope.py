@@ -95,7 +95,7 @@ def _dumps_arguments(function: str, args: Sequence[Any], kwargs: Mapping[str, An
         return pack([lower(list(args)), lower(dict(kwargs)) if kwargs else None])
     except Unfit as unfit:
         raise EncodeError(_explain(unfit, function)) from unfit.__cause__
-    except EncodeError as error:
+    except (EncodeError, RecursionError) as error:
         raise EncodeError(f"an argument of {function} cannot be encoded: {error}") from error
 
 

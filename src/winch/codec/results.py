@@ -78,7 +78,7 @@ def _dumps(value: Any, what: str) -> bytes:
         return pack(lower(value))
     except Unfit as unfit:
         raise EncodeError(unfit.sentence(what)) from unfit.__cause__
-    except EncodeError as error:
+    except (EncodeError, RecursionError) as error:
         raise EncodeError(f"{what} cannot be encoded: {error}") from error
 
 

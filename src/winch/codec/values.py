@@ -233,7 +233,10 @@ def unpack(data: bytes, load_class: LoadClass | None) -> Any:
     else:
         if len(data) <= MAX_DEPTH:  # each level takes at least one byte
             return value
-    return _build(value, load_class, 0)
+    try:
+        return _build(value, load_class, 0)
+    except RecursionError as error:
+        raise DecodeError("nested too deep for this stack") from error
 
 
 def _read(data: bytes) -> Any:
@@ -243,34 +246,44 @@ def _read(data: bytes) -> Any:
         raise DecodeError(f"damaged MessagePack: {error}") from error
 
 
-def _build(given: Any, load_class: LoadClass | None, depth: int) -> Any:
+def _build(value: Any, load_class: LoadClass | None, depth: int) -> Any:
     """Build the nodes inside, in place where that is possible, and refuse what is nested too deep."""
     if depth > MAX_DEPTH:
         raise DecodeError(f"nested more than {MAX_DEPTH} deep")
-    build: _Builder | None = None
-    value = given
     if type(value) is _Node:
         if value.tag in LEAF_READERS:
             return _finish(LEAF_READERS[value.tag], value.data)
-        build = _BUILDERS.get(value.tag)
-        if build is None:
-            raise DecodeError(f"MessagePack Ext {value.tag} is unknown to this winch: update it")
-        value = _read(value.data)
-        if type(value) is not list:
-            raise DecodeError("damaged value: no list in its Ext")
+        inner, build = _open_node(value)
+        _build_inside(inner, inner, enumerate(inner), load_class, depth)
+        return _finish(build, inner, load_class)
     if type(value) is list:
         items = cast("list[Any]", value)
-        if not _UNFINISHED.isdisjoint(map(type, items)):
-            for index, item in enumerate(items):
-                if type(item) in _UNFINISHED:
-                    items[index] = _build(item, load_class, depth + 1)
+        _build_inside(items, items, enumerate(items), load_class, depth)
     elif type(value) is dict:
         table = cast("dict[str, Any]", value)
-        if not _UNFINISHED.isdisjoint(map(type, table.values())):
-            for key, item in table.items():
-                if type(item) in _UNFINISHED:
-                    table[key] = _build(item, load_class, depth + 1)
-    return cast(Any, value) if build is None else _finish(build, value, load_class)
+        _build_inside(table, table.values(), table.items(), load_class, depth)
+    return cast(Any, value)
+
+
+def _open_node(node: _Node) -> tuple[list[Any], _Builder]:
+    build = _BUILDERS.get(node.tag)
+    if build is None:
+        raise DecodeError(f"MessagePack Ext {node.tag} is unknown to this winch: update it")
+    inner = _read(node.data)
+    if type(inner) is not list:
+        raise DecodeError("damaged value: no list in its Ext")
+    return cast("list[Any]", inner), build
+
+
+def _build_inside(
+    holder: Any, values: Iterable[Any], keyed: Iterable[tuple[Any, Any]], load_class: LoadClass | None, depth: int
+) -> None:
+    """Build what is unfinished in a list or a dict."""
+    if _UNFINISHED.isdisjoint(map(type, values)):
+        return
+    for key, item in keyed:
+        if type(item) in _UNFINISHED:
+            holder[key] = _build(item, load_class, depth + 1)
 
 
 def _finish(build: Callable[..., Any], *given: Any) -> Any:

@@ -26,6 +26,7 @@ from winch.stores.contract import ENQUEUE_BATCH, Store
 __all__ = ["DemoFailed", "find_modules", "run"]
 
 EXECUTORS = 2
+ALLOWED = "winch.demo.*"
 FAILS_FIRST = 20
 """Every module with this number or a multiple of it fails at its first attempt."""
 
@@ -50,9 +51,7 @@ def run(url: str | None, limit: int | None, screen: Screen) -> Report:
     Raises:
         DemoFailed: A job did not finish, or the totals differ.
     """
-    use_admission(
-        Admission((), ("winch.demo.*",))
-    )  # as the worker is told; else a warning, wherever winch is installed
+    use_admission(Admission((), (ALLOWED,)))  # as the worker is told: enqueue warns of what a worker would refuse
     modules = find_modules()[:limit]
     with TemporaryDirectory(prefix="winch-demo-") as folder, _store(url, Path(folder)) as store:
         screen.say(f"store: {store.place} " + ("(--url)" if url else "(temporary, removed at the end)"))
@@ -115,7 +114,7 @@ def _enqueued(store: Store, modules: Sequence[Path]) -> Generator[list[Job[Count
 def _worker(store: Store, queue: str, log: Path) -> Generator[subprocess.Popen[bytes]]:
     """A worker with two executors, as `winch worker` starts it. What it writes goes to a file."""
     command = [sys.executable, "-m", "winch", "worker", queue, "--processes", str(EXECUTORS)]
-    command += ["--allow", "winch.demo.*", "--max-idle-time", "60", "--quiet"]
+    command += ["--allow", ALLOWED, "--max-idle-time", "60", "--quiet"]
     environment = {**os.environ, "WINCH_URL": store.url}  # not in the command, where everybody could read the password
     with log.open("wb") as file:
         worker = subprocess.Popen(

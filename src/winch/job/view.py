@@ -142,12 +142,12 @@ class JobView(Generic[R_co]):
         return self._head.run.timeout
 
     @property
-    def resultttl_seconds(self) -> float:
+    def result_ttl(self) -> float:
         """Seconds that it is kept once finished, -1 is without end."""
         return ttl_seconds(self.record.result_ttl)
 
     @property
-    def failurettl_seconds(self) -> float:
+    def failure_ttl(self) -> float:
         """Seconds that it is kept once failed, canceled or stopped, -1 is without end."""
         return ttl_seconds(self.record.failure_ttl)
 

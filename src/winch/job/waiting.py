@@ -71,6 +71,11 @@ class EndWaiter:
         if gone:
             self._wake()
 
+    def close(self) -> None:
+        """Release the descriptors. Nobody may wait any more."""
+        self._ring.close()
+        self._bell.close()
+
     @property
     def waiting(self) -> int:
         """How many jobs are waited for."""
@@ -139,6 +144,8 @@ def _after_fork() -> None:
     """The thread did not come along into the child."""
     global _guard  # noqa: PLW0603
     _guard = threading.Lock()
+    for waiter in _waiters.values():
+        waiter.close()
     _waiters.clear()
 
 

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import logging
@@ -25,7 +26,7 @@ from typing import NoReturn
 
 from winch import codec
 from winch.callables import Admission
-from winch.errors import StoreError, WorkerError
+from winch.errors import DecodeError, StoreError, WorkerError
 from winch.job import use_admission
 from winch.running.run import Run, Runner
 from winch.stores import open_store
@@ -33,8 +34,10 @@ from winch.stores.contract import Held, Outcome, Waiter
 from winch.worker import log
 from winch.worker.channel import Brief, Channel
 from winch.worker.desk import Desk
+from winch.worker.forking import ForkServer
 from winch.worker.lanes import Lane, LoopLane, ThreadLane, limit_of
 from winch.worker.pace import Pace
+from winch.worker.settings import WorkerSettings
 from winch.worker.vitals import BUSY, IDLE, Vitals, clock
 from winch.worker.watch import MainLane, Watch
 
@@ -64,6 +67,7 @@ class Executor:
 
     def __init__(self, brief: Brief, channel: Channel) -> None:
         settings = brief.settings
+        forks = ForkServer(lambda: _make_runner(settings), _die_with) if settings.isolation == "fork" else None
         self.channel = channel
         self.lost: set[int] = set()
         self.stop_at: int | None = None
@@ -79,9 +83,7 @@ class Executor:
         self._pace = Pace()
         # Two stores on purpose: while a turn is under way, jobs may talk to the store too.
         store = open_store(settings.url, deadline=2.0)
-        admission = Admission([Path(path) for path in settings.paths], settings.allow, settings.imports)
-        use_admission(admission)
-        self._runner = Runner(open_store(settings.url, deadline=5.0), admission)
+        self._runner = _make_runner(settings)
         self.desk = Desk(
             store,
             brief.executor,
@@ -93,6 +95,7 @@ class Executor:
         )
         self._waiter = store.waiter(settings.queues)
         self.main = MainLane()
+        self.main.forks = forks
         self._threads = (
             ThreadLane(self._runner, self._vitals, self._done, lanes_of_threads, 1) if lanes_of_threads else None
         )
@@ -145,6 +148,9 @@ class Executor:
             run = Run(claim)
             self._vitals.begin(0, claim.token, claim.id, run.started, _UNKNOWN_LIMIT)
             self.main.run, self.main.marked = run, claim.suspect
+            if self.main.forks is not None:
+                self._run_forked(run)
+                continue
             outcome = self._runner.prepare(run)
             if outcome is not None:
                 self._finish_on_main(run, outcome)
@@ -162,7 +168,15 @@ class Executor:
         if not self.main.marked and self._pace.needs_mark(run.function):
             self.main.marked = True
             self.desk.clear((Held(run.claim.token, run.claim.id),))
-        self._finish_on_main(run, self._runner.perform(run))
+        perform = self._runner.perform if self.main.forks is None else self.main.forks.perform
+        self._finish_on_main(run, perform(run))
+
+    def _run_forked(self, run: Run) -> None:
+        """Run a claim in a process of its own; only its envelope is read here."""
+        with contextlib.suppress(DecodeError):
+            head = codec.head(run.claim.payload)
+            run.function, run.options = head.function, head.run
+        self._perform_on_main(run)
 
     def _finish_on_main(self, run: Run, outcome: Outcome) -> None:
         slow = self.main.marked
@@ -333,6 +347,12 @@ class Executor:
         self.channel.send({"say": "bye", "why": "lost"})
         logging.shutdown()
         os._exit(EXIT_LOST)
+
+
+def _make_runner(settings: WorkerSettings) -> Runner:
+    admission = Admission([Path(path) for path in settings.paths], settings.allow, settings.imports)
+    use_admission(admission)
+    return Runner(open_store(settings.url, deadline=5.0), admission)
 
 
 def _resident_bytes() -> int:

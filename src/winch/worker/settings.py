@@ -34,7 +34,7 @@ class WorkerSettings:
         worker_ttl: Without a beat for this long the worker counts as dead.
         grace: On SIGTERM running jobs have this long to finish.
         kill_grace: A job that ignores its time limit for this long is killed with its executor.
-        isolation: `fork` gives each sync job a child process of its own.
+        isolation: `fork` runs every job in a child process of its own, one at a time per executor.
         max_jobs_per_executor: Replace an executor after that many jobs.
         max_memory: Replace an executor once it uses more than this many bytes.
         log_level: As `logging` names it.
@@ -79,6 +79,8 @@ class WorkerSettings:
         for name in ("worker_ttl", "kill_grace"):
             if getattr(self, name) <= 0:
                 raise InvalidOption(f"{name} must be more than 0 seconds, not {getattr(self, name)}")
+        if self.isolation == "fork" and self.threads > 1:
+            raise InvalidOption("isolation='fork' runs one job at a time: give it processes rather than threads")
         if self.grace < 0:
             raise InvalidOption(f"grace must be 0 seconds or more, not {self.grace}")
 

@@ -158,17 +158,16 @@ class Supervisor:
             if number == getattr(signal, "SIGHUP", None):
                 self._renew()
             else:
-                self.stop(0.0 if self._stopping else self.settings.grace)
-                if self._stopping > 1:
-                    self.exit_status = 130
+                grace = 0.0 if self._stopping else self.settings.grace
+                self.exit_status = 130 if self._stopping else 0
+                logger.info("stopping: running jobs have %g s to finish; a second signal puts them back at once", grace)
+                self.stop(grace)
 
     def stop(self, grace: float) -> None:
         """Stop claiming; jobs have `grace` seconds to finish, then they are put back."""
         self._stopping += 1
         self._start_at.clear()
         self._renewing.clear()
-        if self._stopping == 1 and self._processes:
-            logger.info("stopping: running jobs have %g s to finish; a second signal puts them back at once", grace)
         for process in self._processes:
             process.stop(grace, _KILL_AFTER)
 
@@ -249,13 +248,17 @@ class Supervisor:
         if process.killed_for is not None:
             slot, why = process.killed_for
             logger.warning("executor killed: job %s %s", slot.held.id, _WHY[why])
-            self._clerk.ask(lambda store: store.retire(executor, outcomes=_outcome_of(store, slot, why)), self._log_retired)
+            self._clerk.ask(
+                lambda store: store.retire(executor, outcomes=_outcome_of(store, slot, why)), self._log_retired
+            )
         elif process.clean or process.failure or process.stop_by is not None:
             self._clerk.ask(lambda store: store.retire(executor), self._log_retired)
         else:
             begun, detail = process.running(), f"The process {how} while it ran this job."
             logger.error("executor %s while it ran %s", how, ", ".join(held.id for held in begun) or "no job")
-            self._clerk.ask(lambda store: store.retire(executor, crashed=True, begun=begun, detail=detail), self._log_retired)
+            self._clerk.ask(
+                lambda store: store.retire(executor, crashed=True, begun=begun, detail=detail), self._log_retired
+            )
 
     def _log_retired(self, retired: Retired) -> None:
         if retired.charged:

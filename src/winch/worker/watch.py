@@ -11,6 +11,7 @@ known as slow it sleeps until something is due.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -21,15 +22,13 @@ from typing import TYPE_CHECKING, Any
 from winch.errors import JobInterrupted, JobTimeout, StoreError, WorkerError
 from winch.running.run import Run
 from winch.stores.contract import Held
+from winch.worker.forking import INTERRUPT, ForkServer
 from winch.worker.pace import SLOW
 
 if TYPE_CHECKING:
     from winch.worker.executor import Executor
 
-__all__ = ["INTERRUPT", "MainLane", "Watch"]
-
-INTERRUPT = signal.SIGURG
-"""Wakes the main thread out of a system call to raise an exception there. Its default is to be ignored, few programs use it."""
+__all__ = ["MainLane", "Watch"]
 
 _NAP = 0.02
 """Seconds. Whoever needs it sooner has to wake it."""
@@ -48,18 +47,24 @@ class MainLane:
     Attributes:
         run: What is running, if anything.
         marked: It is known to the store as begun, and nothing is claimed beside it.
+        forks: Runs the jobs in child processes, if that was asked for.
     """
 
     def __init__(self) -> None:
         self.run: Run | None = None
         self.marked = False
+        self.forks: ForkServer | None = None
         self._wanted: tuple[Run, type[BaseException]] | None = None
         self._thread = threading.main_thread().ident or 0
         signal.signal(INTERRUPT, self._on_signal)
 
     def interrupt(self, run: Run, kind: type[BaseException]) -> None:
         """Raise this inside the job, as soon as that is possible. Again is harmless."""
-        if run.armed and run.interrupted is not kind:
+        child = None if self.forks is None else self.forks.child
+        if child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, INTERRUPT)
+        elif run.armed and run.interrupted is not kind:
             self._wanted = (run, kind)
             signal.pthread_kill(self._thread, INTERRUPT)
 

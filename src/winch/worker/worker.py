@@ -113,5 +113,8 @@ def _supervise(settings: WorkerSettings) -> Supervisor:
     logger.info("worker %s on %s: queues %s", supervisor.name, store.place, ", ".join(settings.queues))
     logger.info("%d of %d cores, %s", settings.processes, os.cpu_count() or 1, rule)
     if store.created:
-        logger.warning("the store is new: no application has used %s before", store.place)
+        logger.warning(
+            "the store is new: if your application has enqueued jobs already, it did so elsewhere. "
+            "It logs where; give that to this worker with --url or WINCH_URL"
+        )
     return supervisor

@@ -35,6 +35,9 @@ CHECKPOINT = 16_000_000 // PAGE  # pages in the journal; each check point costs 
 PATIENCE = 0.0001, 0.001  # seconds between two looks at a lock that somebody holds: the first, and at most
 
 
+Version = tuple[int, int, int]
+
+
 class Session:
     """One connection. It belongs to a thread and to a process.
 
@@ -51,9 +54,9 @@ class Session:
         self.commits = 0
         self.turnstile = -1
 
-    def version(self) -> tuple[int, int]:
-        """Changes whenever anybody has written."""
-        return self.db.execute(q.data_version).fetchone()[0], self.commits
+    def version(self) -> Version:
+        """Changes whenever anybody has written; that of another connection is another one."""
+        return id(self), self.db.execute(q.data_version).fetchone()[0], self.commits
 
     def close(self) -> None:
         """Let go of the file, unless it is the parent's: to close it here could take away that one's locks."""
@@ -119,8 +122,8 @@ class Database(ABC):
         try:
             session = self.session()
             with self._alone(session):
-                now = self._begin(session.db, q.begin_reading, q.now, time.monotonic() + self.deadline)[0]
                 try:
+                    now = self._begin(session.db, q.begin_reading, q.now, time.monotonic() + self.deadline)[0]
                     yield Snapshot(session.db, now)
                 finally:
                     _roll_back(session.db)  # nothing was written, and it never fails
@@ -133,8 +136,8 @@ class Database(ABC):
         try:
             session = self.session()
             with self._alone(session):
-                tx = self._begin_writing(session)
                 try:
+                    tx = self._begin_writing(session)
                     yield tx
                     tx.finish()
                     session.db.execute(q.commit)
@@ -155,7 +158,7 @@ class Database(ABC):
         finally:
             self._let_pass(session)
 
-    def version(self) -> tuple[int, int]:
+    def version(self) -> Version:
         """Changes for this thread whenever anybody has written."""
         try:
             session = self.session()

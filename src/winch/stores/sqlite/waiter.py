@@ -24,7 +24,7 @@ class SQLiteWaiter:
         self._listen = listen
         self._look = look
         self._ear: Ear | None = None
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[int, int, int] | None = None
 
     def arm(self) -> None:
         """Start to listen, if it does not listen yet."""

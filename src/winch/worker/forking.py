@@ -1,0 +1,145 @@
+"""`--isolation fork`: every job in a child process of its own, forked from a small server that has no threads.
+
+The executor starts the server before it has threads of its own (a fork of a process with threads can deadlock). For each
+claim the server forks a child; the child decodes, runs and encodes, and sends its outcome back. A child that dies without an
+outcome takes the executor with it, on purpose: so a crash is told, charged and recovered from in one way only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pickle
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
+
+from winch.errors import JobInterrupted, JobTimeout
+from winch.running.run import Run, Runner
+from winch.stores.contract import Claim, Outcome
+
+__all__ = ["INTERRUPT", "Answer", "ForkServer"]
+
+INTERRUPT = signal.SIGURG
+"""Wakes a main thread out of a system call to raise an exception there. Its default is to be ignored, few programs use it."""
+
+_LENGTH = struct.Struct("<I")
+
+
+class Answer(NamedTuple):
+    """What a child sends back: the outcome, and what the executor accounts for."""
+
+    outcome: Outcome
+    function: str
+    elapsed: int
+
+
+class ForkServer:
+    """The executor's side. Make it before the process has threads.
+
+    Args:
+        make_runner: Makes the runner, in each child.
+        die_with_parent: Ties a process's life to its parent's.
+    """
+
+    def __init__(self, make_runner: Callable[[], Runner], die_with_parent: Callable[[int], None]) -> None:
+        self._socket, theirs = socket.socketpair()
+        parent = os.getpid()
+        if os.fork() == 0:
+            self._socket.close()
+            die_with_parent(parent)
+            _serve(theirs, make_runner, die_with_parent)
+        theirs.close()
+        self.child: int | None = None
+
+    def perform(self, run: Run) -> Outcome:
+        """Run a claim in a child and wait for its outcome. A crash of the child is a crash of this process."""
+        _send(self._socket, run.claim)
+        self.child = _receive(self._socket)
+        answer = _receive(self._socket)
+        self.child = None
+        if isinstance(answer, int):
+            _end_as(answer)
+        run.function, run.elapsed = answer.function, answer.elapsed
+        return answer.outcome
+
+
+def _serve(sock: socket.socket, make_runner: Callable[[], Runner], die_with_parent: Callable[[int], None]) -> NoReturn:
+    """Fork a child for each claim; tell its pid, then its answer, or its wait status if there was none."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    server = os.getpid()
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            claim: Claim = _receive(sock)
+            inbox, outbox = socket.socketpair()
+            pid = os.fork()
+            if pid == 0:
+                inbox.close()
+                sock.close()
+                die_with_parent(server)
+                _run(claim, outbox, make_runner)
+            outbox.close()
+            _send(sock, pid)
+            answer: Any = None
+            with contextlib.suppress(EOFError):
+                answer = _receive(inbox)
+            inbox.close()
+            _, status = os.waitpid(pid, 0)
+            _send(sock, status if answer is None else answer)
+    os._exit(0)
+
+
+def _run(claim: Claim, outbox: socket.socket, make_runner: Callable[[], Runner]) -> NoReturn:
+    run = Run(claim)
+
+    def interrupt(_number: int, _frame: object) -> None:
+        if run.armed:
+            run.interrupted = JobTimeout if run.overdue(time.monotonic_ns()) else JobInterrupted
+            raise run.interrupted
+
+    signal.signal(INTERRUPT, interrupt)
+    runner = make_runner()
+    outcome = runner.prepare(run)
+    if outcome is None:
+        outcome = asyncio.run(runner.perform_async(run)) if run.is_async else runner.perform(run)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    _send(outbox, Answer(outcome, run.function, run.elapsed))
+    os._exit(0)
+
+
+def _end_as(status: int) -> NoReturn:
+    """End this process as its child ended."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        with contextlib.suppress(OSError, ValueError):
+            signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        time.sleep(1)
+    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def _send(sock: socket.socket, message: object) -> None:
+    # Pickle is safe here: both ends are this program, and nothing of it comes from a store.
+    data = pickle.dumps(message)
+    sock.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def _receive(sock: socket.socket) -> Any:
+    (length,) = _LENGTH.unpack(_read(sock, _LENGTH.size))
+    return pickle.loads(_read(sock, length))  # noqa: S301 - see _send
+
+
+def _read(sock: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        part = sock.recv(size - len(data))
+        if not part:
+            raise EOFError
+        data += part
+    return bytes(data)

@@ -351,6 +351,7 @@ class Executor:
 
 def _make_runner(settings: WorkerSettings) -> Runner:
     admission = Admission([Path(path) for path in settings.paths], settings.allow, settings.imports)
+    admission.describe()  # looks at what is installed, once per process
     use_admission(admission)
     return Runner(open_store(settings.url, deadline=5.0), admission)
 

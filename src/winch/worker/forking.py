@@ -28,6 +28,9 @@ __all__ = ["INTERRUPT", "Answer", "ForkServer"]
 INTERRUPT = signal.SIGURG
 """Wakes a main thread out of a system call to raise an exception there. Its default is to be ignored, few programs use it."""
 
+_MEANING: dict[int, type[BaseException]] = {INTERRUPT: JobTimeout, signal.SIGTERM: JobInterrupted}
+"""What a signal raises in a child."""
+
 _LENGTH = struct.Struct("<I")
 
 
@@ -43,7 +46,7 @@ class ForkServer:
     """The executor's side. Make it before the process has threads.
 
     Args:
-        make_runner: Makes the runner, in each child.
+        make_runner: Makes the runner, once, in the server. Its store connects anew in each child.
         die_with_parent: Ties a process's life to its parent's.
     """
 
@@ -56,6 +59,15 @@ class ForkServer:
             _serve(theirs, make_runner, die_with_parent)
         theirs.close()
         self.child: int | None = None
+
+    def interrupt(self, kind: type[BaseException]) -> bool:
+        """Raise this in the child, if there is one."""
+        child = self.child
+        if child is None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, next(number for number, meaning in _MEANING.items() if meaning is kind))
+        return True
 
     def perform(self, run: Run) -> Outcome:
         """Run a claim in a child and wait for its outcome. A crash of the child is a crash of this process."""
@@ -72,7 +84,7 @@ class ForkServer:
 def _serve(sock: socket.socket, make_runner: Callable[[], Runner], die_with_parent: Callable[[int], None]) -> NoReturn:
     """Fork a child for each claim; tell its pid, then its answer, or its wait status if there was none."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    server = os.getpid()
+    server, runner = os.getpid(), make_runner()
     with contextlib.suppress(EOFError, OSError):
         while True:
             claim: Claim = _receive(sock)
@@ -82,7 +94,7 @@ def _serve(sock: socket.socket, make_runner: Callable[[], Runner], die_with_pare
                 inbox.close()
                 sock.close()
                 die_with_parent(server)
-                _run(claim, outbox, make_runner)
+                _run(claim, outbox, runner)
             outbox.close()
             _send(sock, pid)
             answer: Any = None
@@ -94,16 +106,16 @@ def _serve(sock: socket.socket, make_runner: Callable[[], Runner], die_with_pare
     os._exit(0)
 
 
-def _run(claim: Claim, outbox: socket.socket, make_runner: Callable[[], Runner]) -> NoReturn:
+def _run(claim: Claim, outbox: socket.socket, runner: Runner) -> NoReturn:
     run = Run(claim)
 
-    def interrupt(_number: int, _frame: object) -> None:
+    def interrupt(number: int, _frame: object) -> None:
         if run.armed:
-            run.interrupted = JobTimeout if run.overdue(time.monotonic_ns()) else JobInterrupted
+            run.interrupted = _MEANING[number]
             raise run.interrupted
 
-    signal.signal(INTERRUPT, interrupt)
-    runner = make_runner()
+    for number in _MEANING:
+        signal.signal(number, interrupt)
     outcome = runner.prepare(run)
     if outcome is None:
         outcome = asyncio.run(runner.perform_async(run)) if run.is_async else runner.perform(run)

@@ -11,7 +11,6 @@ known as slow it sleeps until something is due.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import signal
@@ -60,11 +59,9 @@ class MainLane:
 
     def interrupt(self, run: Run, kind: type[BaseException]) -> None:
         """Raise this inside the job, as soon as that is possible. Again is harmless."""
-        child = None if self.forks is None else self.forks.child
-        if child is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, INTERRUPT)
-        elif run.armed and run.interrupted is not kind:
+        if self.forks is not None and self.forks.interrupt(kind):
+            return
+        if run.armed and run.interrupted is not kind:
             self._wanted = (run, kind)
             signal.pthread_kill(self._thread, INTERRUPT)
 

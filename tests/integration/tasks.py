@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from winch import Job, NoRetry, RetryLater, get_current_job
@@ -66,8 +67,7 @@ def fail(message: str) -> None:
 def fail_until(path: str, times: int) -> str:
     """Raise the first `times` times."""
     note(path, f"{time.time()}")
-    with open(path, encoding="utf-8") as file:
-        count = len(file.readlines())
+    count = len(Path(path).read_text().splitlines())
     if count <= times:
         raise ValueError(f"attempt {count}")
     return f"attempt {count}"
@@ -76,9 +76,8 @@ def fail_until(path: str, times: int) -> str:
 def later(path: str) -> str:
     """Ask to be run again once."""
     note(path, "run")
-    with open(path, encoding="utf-8") as file:
-        if len(file.readlines()) == 1:
-            raise RetryLater(0.05)
+    if len(Path(path).read_text().splitlines()) == 1:
+        raise RetryLater(0.05)
     return "done"
 
 
@@ -121,7 +120,7 @@ def swallow() -> None:
     while True:
         try:
             time.sleep(60)
-        except BaseException:  # noqa: S112 - that is the point
+        except BaseException:
             continue
 
 

@@ -40,7 +40,7 @@ def pid_of(notes: Path) -> int:
 def test_a_killed_executors_job_runs_again_within_a_second(
     queue: Queue, start_worker: StartWorker, notes: Path
 ) -> None:
-    """kill -9 of an executor: the job it ran is charged one crash and runs again in a new executor."""
+    """An executor is killed: the job it ran is charged one crash and runs again in a new executor."""
     start_worker()
     job = queue.enqueue(tasks.nap, str(notes), "x", 0.5)
     os.kill(pid_of(notes), signal.SIGKILL)
@@ -81,7 +81,7 @@ def test_leaving_the_process_with_status_0_is_a_crash_too(queue: Queue, start_wo
 def test_executors_and_their_children_die_with_the_supervisor(
     queue: Queue, start_worker: StartWorker, notes: Path
 ) -> None:
-    """kill -9 of the supervisor: no executor survives it by more than a second."""
+    """The supervisor is killed: no executor survives it by more than a second."""
     worker = start_worker(processes=2)
     queue.enqueue(tasks.nap, str(notes), "x", 60)
     pid_of(notes)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,7 +86,7 @@ def test_retries_wait_their_intervals(queue: Queue, start_worker: StartWorker, n
     job = queue.enqueue(tasks.fail_until, str(notes), 3, retry=retry)
     assert job.result(timeout=20) == "attempt 4"
     times = [float(line) for line in lines(notes)]
-    gaps = [later - sooner for sooner, later in zip(times, times[1:], strict=False)]
+    gaps = [later - sooner for sooner, later in pairwise(times)]
     for gap, interval in zip(gaps, (0.1, 0.2, 0.3), strict=True):
         assert interval <= gap + 0.005
     job.refresh()
@@ -189,9 +192,11 @@ def test_a_sleeping_job_is_woken_by_its_time_limit(queue: Queue, start_worker: S
 
 
 @pytest.mark.parametrize("stubborn", [tasks.spin_in_c, tasks.swallow], ids=["C code", "except BaseException"])
-def test_a_job_that_ignores_its_limit_is_killed(queue: Queue, start_worker: StartWorker, stubborn: object) -> None:
+def test_a_job_that_ignores_its_limit_is_killed(
+    queue: Queue, start_worker: StartWorker, stubborn: Callable[[], Any]
+) -> None:
     """It fails with reason timeout, no crash is counted, and what stands behind it runs."""
-    job = queue.enqueue(stubborn, job_timeout=0.3)  # type: ignore[arg-type]  # pyright: ignore
+    job = queue.enqueue(stubborn, job_timeout=0.3)
     behind = queue.enqueue(tasks.add, 1, 1)
     worker = start_worker()
     with pytest.raises(JobFailed, match="was killed") as caught:

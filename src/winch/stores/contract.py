@@ -109,8 +109,9 @@ class NewCallback:
     """A job to create when its parent ends in a certain way: kind `callback`, the parent's queue, its front.
 
     The callback job's id is `winch.ids.callback_id` (parent id, event, the parent's `created_at` and `attempts`), so that
-    every store makes the same. Its record carries the parent as it ended (`JobRecord.parent`). It has the parent's `result_ttl` if the parent finished,
-    else `failure_ttl`; no own callbacks, no parents; priority and max_crashes as its parent.
+    every store makes the same. Its record carries the parent as it ended (`JobRecord.parent`). It has the parent's
+    `result_ttl` if the parent finished, else `failure_ttl`; no own callbacks, no parents; priority and max_crashes as its
+    parent.
 
     Attributes:
         event: `success` (state finished), `failure` (state failed), `stopped` (state stopped).
@@ -130,7 +131,8 @@ class NewJob:
         queue: The queue's name.
         payload: Function, arguments and options, opaque.
         priority: -500 to 500, higher first.
-        at_front: Join before all others of the same priority.
+        at_front: Join before all others of the same priority, if it is queued at once: a job that is scheduled or deferred
+            first joins the back when its time comes.
         delay: Milliseconds until it is due; 0 is at once.
         ttl: Milliseconds it may wait in `queued` before its first run; 0 is without end.
         result_ttl: Milliseconds that a finished job is kept; 0 is not at all, -1 without end.

@@ -16,18 +16,18 @@ import select
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from winch.errors import JobInterrupted, JobTimeout, StoreError, WorkerError
 from winch.running.run import Run
 from winch.stores.contract import Held
+from winch.worker.channel import Channel
+from winch.worker.desk import Desk
 from winch.worker.forking import INTERRUPT, ForkServer
+from winch.worker.lanes import Lane
 from winch.worker.pace import SLOW
 
-if TYPE_CHECKING:
-    from winch.worker.executor import Executor
-
-__all__ = ["MainLane", "Watch"]
+__all__ = ["MainLane", "Watch", "Watched"]
 
 _NAP = 0.02
 """Seconds. Whoever needs it sooner has to wake it."""
@@ -72,6 +72,38 @@ class MainLane:
             raise wanted[1]
 
 
+class Watched(Protocol):
+    """What the watch needs of an executor."""
+
+    channel: Channel
+    desk: Desk
+    main: MainLane
+    lanes: tuple[Lane, ...]
+    lost: set[int]
+    stop_at: int | None
+    in_batch: bool
+
+    def request_stop(self, why: str, grace: float) -> None:
+        """Stop claiming; interrupt what still runs after `grace` seconds."""
+        ...
+
+    def lose(self, token: int) -> None:
+        """A claim was taken away."""
+        ...
+
+    def abandon(self) -> None:
+        """There is no more time to wait for the store."""
+        ...
+
+    def supervisor_gone(self) -> None:
+        """The supervisor is dead."""
+        ...
+
+    def die(self, error: Exception) -> None:
+        """Leave at once."""
+        ...
+
+
 class Watch(threading.Thread):
     """See the module.
 
@@ -79,7 +111,7 @@ class Watch(threading.Thread):
         executor: Whose main thread is watched.
     """
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Watched) -> None:
         super().__init__(name="winch-watch", daemon=True)
         self._executor = executor
         self._poke_in, self._poke_out = os.pipe()
@@ -161,7 +193,7 @@ class Watch(threading.Thread):
         waits = [self._time_left(lane, run, now) for lane in self._executor.lanes for run in list(lane.runs.values())]
         return min((wait for wait in waits if wait is not None), default=None)
 
-    def _time_left(self, lane: Any, run: Run, now: int) -> int | None:
+    def _time_left(self, lane: Lane | MainLane, run: Run, now: int) -> int | None:
         """Interrupt a job whose time is over. Nanoseconds until this one is due, None if never."""
         if run.claim.token in self._executor.lost:
             lane.interrupt(run, JobInterrupted)

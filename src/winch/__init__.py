@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from winch.queue import Call, Queue, Using, call
     from winch.running.hooks import around
     from winch.states import JobStatus
+    from winch.worker import Worker
 
 __all__ = [
     "Attempt",
@@ -59,6 +60,7 @@ __all__ = [
     "Task",
     "Using",
     "WinchError",
+    "Worker",
     "around",
     "call",
     "current_job",
@@ -87,6 +89,7 @@ _HOMES = {
     "winch.queue": ("Call", "Queue", "Using", "call"),
     "winch.running.hooks": ("around",),
     "winch.states": ("JobStatus",),
+    "winch.worker": ("Worker",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -125,3 +125,5 @@ def test_json() -> None:
     assert set(queues[0]) == {"name", "paused", *(state.value for state in JobStatus)}
     workers = cast("list[dict[str, object]]", data["workers"])
     assert (workers[0]["name"], workers[0]["state"], workers[0]["beat_age_ms"]) == ("w1", "idle", 1_000)
+    assert "queues" not in as_data(snapshot(), queues=False)
+    assert "workers" not in as_data(snapshot(), workers=False)

@@ -125,7 +125,8 @@ def command(
         if interval is not None and not (raw or as_json):
             click.clear()
         if as_json:
-            click.echo(json.dumps(as_data(snapshot), indent=2 if interval is None else None))
+            data = as_data(snapshot, not only_workers, not only_queues)
+            click.echo(json.dumps(data, indent=2 if interval is None else None))
         else:
             show = raw_lines if raw else lines
             click.echo("\n".join(show(snapshot, not only_workers, not only_queues, by_queue)))
@@ -246,18 +247,18 @@ def raw_lines(snapshot: Snapshot, queues: bool, workers: bool, by_queue: bool) -
     return page
 
 
-def as_data(snapshot: Snapshot) -> dict[str, object]:
+def as_data(snapshot: Snapshot, queues: bool = True, workers: bool = True) -> dict[str, object]:
     """Everything, for `--json`."""
     store = snapshot.place.store
-    return {
-        "store": snapshot.place.address,
-        "now": store.now(),
-        "queues": [
+    data: dict[str, object] = {"store": snapshot.place.address, "now": store.now()}
+    if queues:
+        data["queues"] = [
             {"name": queue.name, "paused": queue.paused, **{state.value: queue.counts[state] for state in JobStatus}}
             for queue in snapshot.queues
-        ],
-        "workers": [_worker_data(store, worker) for worker in snapshot.workers],
-    }
+        ]
+    if workers:
+        data["workers"] = [_worker_data(store, worker) for worker in snapshot.workers]
+    return data
 
 
 def _worker_data(store: Store, worker: WorkerView) -> dict[str, object]:

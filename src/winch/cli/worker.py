@@ -50,7 +50,7 @@ AT_LEAST_ONE = click.IntRange(min=1)
 @click.option(
     "--isolation",
     type=click.Choice(get_args(Isolation)),
-    help="`fork`, a process for each job, is not there yet. [none]",
+    help="`fork` runs each job in a process of its own, one at a time per executor. [none]",
 )
 @click.option("--max-jobs-per-executor", type=AT_LEAST_ONE, metavar="N", help="Replace an executor after so many jobs.")
 @click.option("--max-memory", type=size, help="Replace an executor that uses more, as 512MB.")
@@ -66,10 +66,6 @@ def command(url: str | None, queues: tuple[str, ...], verbose: bool, pid: Path |
     A worker runs the functions of the project in the current folder, or of every --path. SIGTERM or Ctrl-C lets running
     jobs finish; a second one puts them back into their queue at once.
     """
-    if options["isolation"] == "fork":
-        raise click.UsageError(
-            "--isolation fork is not there yet. A crash costs the executor, which is replaced at once."
-        )
     configured = configure(
         url=url, path=options.pop("paths"), allow=options.pop("allow"), imports=options.pop("imports")
     )

@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from winch import codec
-from winch.callables import Admission
 from winch.errors import DecodeError, StoreError, WorkerError
 from winch.job import use_admission
 from winch.running.run import Run, Runner
@@ -37,6 +36,7 @@ from winch.worker.desk import Desk
 from winch.worker.forking import ForkServer
 from winch.worker.lanes import Lane, LoopLane, ThreadLane, limit_of
 from winch.worker.pace import Pace
+from winch.worker.rule import admission_of
 from winch.worker.settings import WorkerSettings
 from winch.worker.vitals import BUSY, IDLE, Vitals, clock
 from winch.worker.watch import MainLane, Watch
@@ -350,7 +350,7 @@ class Executor:
 
 
 def _make_runner(settings: WorkerSettings) -> Runner:
-    admission = Admission([Path(path) for path in settings.paths], settings.allow, settings.imports)
+    admission = admission_of(settings)
     admission.describe()  # looks at what is installed, once per process
     use_admission(admission)
     return Runner(open_store(settings.url, deadline=5.0), admission)
@@ -376,6 +376,7 @@ def _prepare_process(brief: Brief) -> None:
     _die_with(brief.supervisor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.environ["WINCH_URL"] = brief.settings.url  # what jobs enqueue goes to the store they came from
     for path in reversed(brief.settings.paths):
         sys.path.insert(0, str(Path(path).resolve()))
     codec.permit_pickle(brief.settings.pickle)

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from winch.callables import Admission
 from winch.errors import InvalidOption
 from winch.job import get_store
 from winch.queue import Queue
 from winch.stores import open_store
 from winch.worker import log
+from winch.worker.rule import admission_of
 from winch.worker.settings import WorkerSettings
 from winch.worker.supervisor import Supervisor
 from winch.worker.view import WorkerView
@@ -109,7 +109,7 @@ def _supervise(settings: WorkerSettings) -> Supervisor:
     store = open_store(settings.url, deadline=2.0)
     store.open()
     supervisor = Supervisor(settings, store)
-    rule = Admission([Path(path) for path in settings.paths], settings.allow, settings.imports).describe()
+    rule = admission_of(settings).describe()
     logger.info("worker %s on %s: queues %s", supervisor.name, store.place, ", ".join(settings.queues))
     logger.info("%d of %d cores, %s", settings.processes, os.cpu_count() or 1, rule)
     if store.created:

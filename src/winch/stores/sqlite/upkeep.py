@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from winch.states import JobStatus
-from winch.stores import contract
+import winch.stores.contract as contract
 from winch.stores.sqlite.codes import CODES, ENDED_CODES
 from winch.stores.sqlite.connection import Database
 from winch.stores.sqlite.features import CHILDREN

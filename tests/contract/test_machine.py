@@ -24,7 +24,6 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -206,7 +205,7 @@ class StoreBesideModel(RuleBasedStateMachine):
     def control(self, data: Draw, verb: str, queue: str, flag: bool) -> None:
         """One of the calls of a client."""
         if self.model.held_back and data.draw(st.booleans(), "resume"):
-            queue, verb = sorted(self.model.held_back)[0], "resume"
+            queue, verb = min(self.model.held_back), "resume"
         one = data.draw(st.sampled_from(list(self.seen)), "id")
         boss = data.draw(st.sampled_from(sorted(self.bosses)), "worker")
         calls: dict[str, Callable[[Store, Call], Any]] = {

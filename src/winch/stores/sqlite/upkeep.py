@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from winch.states import JobStatus
 import winch.stores.contract as contract
+from winch.states import JobStatus
 from winch.stores.sqlite.codes import CODES, ENDED_CODES
 from winch.stores.sqlite.connection import Database
 from winch.stores.sqlite.features import CHILDREN

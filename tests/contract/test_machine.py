@@ -1,8 +1,9 @@
 """Each store beside the model: the same calls in the same order, the same answers and the same state after each step.
 
-Hypothesis makes up the calls and shrinks what it finds. There are few rules, and what they draw is weighted, so that jobs
-run, fail, crash and free their children rather than being refused. A store is asked first, then the model's clock is set to the
-store's, then the model is asked. Earlier numbered calls are sent again at any time: nothing may change.
+Hypothesis gives each step a number, which seeds the dice that make up the call, and leaves out steps until only those are
+left that fail. (Drawing each choice from Hypothesis made one claim per run: most calls were refused.) A store is asked
+first, then the model's clock is set to the store's, then the model is asked. Earlier numbered calls are sent again at any
+time: nothing may change.
 """
 
 # redis-py leaves **kwargs without a type, so strict pyright cannot know its methods in full:
@@ -11,14 +12,15 @@ store's, then the model is asked. Earlier numbered calls are sent again at any t
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -43,7 +45,9 @@ from winch.stores.contract import (
     Held,
     NewCallback,
     NewJob,
+    OnFailure,
     Outcome,
+    OutcomeKind,
     Retired,
     StaleCall,
     Store,
@@ -57,44 +61,30 @@ QUEUES = ("a", "b")
 UUIDS = [f"0190abcd-0000-7000-8000-{n:012x}" for n in range(99)]
 IDS = ["one", "two", *UUIDS[:4]]  # these are used again and again, and then some once
 FAR = 86_400_000
+SEEDS = st.binary(min_size=8, max_size=8)  # unlike integers they come out evenly spread
 STEPS = int(os.environ.get("WINCH_MACHINE_STEPS", "40"))
 
-ROOM = st.sampled_from([4, 4, 2, 1, 0])
-
-Draw = st.DataObject
-Verb = Callable[[Store], Any]
-Options = st.SearchStrategy[dict[str, Any]]
-
 MADE = tuple(NewCallback(event, event.encode()) for event in EVENTS.values())
-KINDS = ["finished", "finished", "finished", "failed", "failed", "retry", "retry", "returned", "stopped"]
-CALLS = ["cancel", "cancel", "requeue", "requeue", "delete", "annotate", "empty", "forget", "pause", "send", "promote"]
+REASONS = {"failed": "raised", "retry": "timeout", "stopped": "stopped", "returned": "interrupted"}
+STEP = {"turn": 14, "enqueue": 6, "control": 5, "beat": 2, "retire": 3, "retire_worker": 1, "again": 3}
+KIND = {"finished": 4, "failed": 2, "retry": 2, "returned": 1, "stopped": 1}
+CONTROL = {"cancel": 4, "requeue": 4, "delete": 2, "promote": 2, "pause": 1, "annotate": 1, "empty": 1, "forget": 1}
 
-job_options: Options = st.fixed_dictionaries(
-    {
-        "queue": st.sampled_from(QUEUES),
-        "payload": st.binary(max_size=3),
-        "priority": st.sampled_from([0, 0, 0, 1, -1]),
-        "at_front": st.sampled_from([False, False, True]),
-        "delay": st.sampled_from([0, 0, 0, 0, 0, FAR]),
-        "ttl": st.sampled_from([0, FAR]),
-        "result_ttl": st.sampled_from([FAR, FAR, FAR, -1, 0]),
-        "failure_ttl": st.sampled_from([FAR, FAR, FAR, -1, 0]),
-        "max_crashes": st.integers(1, 3),
-        "on_failure": st.sampled_from(["cancel", "wait", "run"]),
-        "callbacks": st.sampled_from([(), (), MADE, MADE[:1], MADE[1:]]),
-    }
-)
-outcome_options: Options = st.fixed_dictionaries(
-    {
-        "kind": st.sampled_from(KINDS),
-        "run": st.integers(0, 3),
-        "result": st.sampled_from([b"", b"r"]),
-        "detail": st.sampled_from([b"", b"d"]),
-        "delay": st.sampled_from([0, 0, 0, FAR]),
-        "counts": st.booleans(),
-        "at_front": st.booleans(),
-    }
-)
+Verb = Callable[[Store], Any]
+T = TypeVar("T")
+
+
+class Dice(random.Random):
+    """What decides on a step."""
+
+    def of(self, weights: Mapping[str, int]) -> str:
+        return self.choices(list(weights), list(weights.values()))[0]
+
+    def hit(self, chance: float) -> bool:
+        return self.random() < chance
+
+    def some(self, these: Sequence[T], chance: float) -> list[T]:
+        return [each for each in these if self.hit(chance)]
 
 
 @dataclass
@@ -154,17 +144,25 @@ class StoreBesideModel(RuleBasedStateMachine):
     def held(self, executor: str) -> list[Held]:
         return [Held(job.token, job.id) for job in self.model.held_by([executor])]
 
-    def draw_outcomes(self, data: Draw, held: Sequence[Held]) -> list[Outcome]:
+    def roll_outcomes(self, dice: Dice, held: Sequence[Held]) -> list[Outcome]:
         """What became of most of these claims, and now and then of one that is held no more."""
-        chosen = [each for each in held if data.draw(st.integers(0, 3), "settled") > 0]
-        if self.lost and data.draw(st.integers(0, 5), "late") == 5:
-            chosen.append(data.draw(st.sampled_from(self.lost)))
-        reasons = {"failed": "raised", "retry": "timeout", "stopped": "stopped", "returned": "interrupted"}
-        outcomes: list[Outcome] = []
-        for token, job in chosen:
-            options = data.draw(outcome_options)
-            outcomes.append(Outcome(token, job, reason=reasons.get(options["kind"], ""), **options))
-        return outcomes
+        chosen = dice.some(held, 0.8) + dice.some(self.lost[-3:], 0.05)
+        dice.shuffle(chosen)
+        return [self.roll_outcome(dice, each) for each in chosen]
+
+    def roll_outcome(self, dice: Dice, held: Held) -> Outcome:
+        kind = cast("OutcomeKind", dice.of(KIND))
+        return Outcome(
+            *held,
+            kind,
+            reason=REASONS.get(kind, ""),
+            run=dice.randrange(4),
+            result=dice.choice([b"", b"r"]),
+            detail=dice.choice([b"", b"d"]),
+            delay=dice.choice([0] * 7 + [FAR]),
+            counts=dice.hit(0.7),
+            at_front=dice.hit(0.3),
+        )
 
     def their_outcomes(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         return [outcome._replace(token=self.theirs(Held(outcome.token, outcome.id)).token) for outcome in outcomes]
@@ -175,15 +173,22 @@ class StoreBesideModel(RuleBasedStateMachine):
 
     # ---- jobs -------------------------------------------------------------------------------------------------------
 
-    @initialize(data=st.data())
-    def open_the_shop(self, data: Draw) -> None:
-        self.hire()
-        self.hire()
-        self.enqueue(data, 4)
+    @initialize(seed=SEEDS)
+    def open_the_shop(self, seed: bytes) -> None:
+        """Two workers, and something to do."""
+        self.replace_the_gone()
+        self.enqueue(Dice(seed))
 
-    @rule(data=st.data(), n=st.integers(1, 4))
-    def enqueue(self, data: Draw, n: int) -> None:
-        jobs = [self.draw_job(data) for _ in range(n)]
+    @rule(seed=SEEDS)
+    def step(self, seed: bytes) -> None:
+        """One call of somebody."""
+        dice = Dice(seed)
+        getattr(self, dice.of(STEP))(dice)
+        self.replace_the_gone()
+
+    def enqueue(self, dice: Dice) -> None:
+        jobs = [self.roll_job(dice) for _ in range(dice.randint(1, 4))]
+        note(f"enqueue {jobs}")
         eventually(lambda: self.store.now() > self.time)  # an id has one incarnation per millisecond
         found, expected = self.ask(lambda store, call: store.enqueue(jobs, call=call), "c1")
         if is_error(found) and len(jobs) > 1:
@@ -191,23 +196,40 @@ class StoreBesideModel(RuleBasedStateMachine):
         else:
             assert found == expected
 
-    def draw_job(self, data: Draw) -> NewJob:
+    def roll_job(self, dice: Dice) -> NewJob:
         """A job under an id that was used before, or a new one; its parents exist, as a rule."""
         free = [one for one in IDS if one not in self.model.jobs or self.model.jobs[one].state in ENDED]
-        chosen = free if data.draw(st.integers(0, 9), "an id that may be in use") < 9 else IDS
-        one = data.draw(st.sampled_from([*chosen, next(self.fresh)]), "id")
-        known = sorted(set(self.model.jobs) & set(self.seen), key=list(self.seen).index)
-        known = known if data.draw(st.integers(0, 19), "unknown parents") < 19 else IDS
-        parents = data.draw(st.lists(st.sampled_from(known), max_size=2, unique=True)) if known else []
-        return new_job(data.draw(job_options), id=one, parents=tuple(parents))
+        one = dice.choice(IDS if dice.hit(0.02) else [*free, next(self.fresh)])
+        known = [one for one in self.seen if one in self.model.jobs]
+        living = [one for one in known if self.model.jobs[one].state not in ENDED]
+        known = IDS if dice.hit(0.02) else living if living and dice.hit(0.8) else known
+        return NewJob(
+            one,
+            dice.choice(QUEUES),
+            dice.randbytes(dice.randrange(4)),
+            priority=dice.choice([0, 0, 0, 1, -1]),
+            at_front=dice.hit(0.2),
+            delay=dice.choice([0] * 15 + [FAR]),
+            ttl=dice.choice([0, FAR]),
+            result_ttl=dice.choice([FAR, FAR, FAR, -1, 0]),
+            failure_ttl=dice.choice([FAR, FAR, FAR, -1, 0]),
+            max_crashes=dice.choice([1, 2, 2, 3, 5]),
+            parents=tuple(dice.sample(known, min(len(known), dice.choice([0, 0, 1, 1, 2])))),
+            on_failure=cast("OnFailure", dice.choice(["cancel", "wait", "run"])),
+            callbacks=dice.choice([(), (), MADE, MADE[:1], MADE[1:]]),
+        )
 
-    @rule(data=st.data(), verb=st.sampled_from(CALLS), queue=st.sampled_from(QUEUES), flag=st.booleans())
-    def control(self, data: Draw, verb: str, queue: str, flag: bool) -> None:
+    def control(self, dice: Dice) -> None:
         """One of the calls of a client."""
-        if self.model.held_back and data.draw(st.booleans(), "resume"):
+        verb, queue, flag = dice.of(CONTROL | {"send": 1}), dice.choice(QUEUES), dice.hit(0.5)
+        if self.model.held_back and flag:
             queue, verb = min(self.model.held_back), "resume"
-        one = data.draw(st.sampled_from(list(self.seen)), "id")
-        boss = data.draw(st.sampled_from(sorted(self.bosses)), "worker")
+        fitting = [job.id for job in self.model.jobs.values() if (job.state in ENDED) == (verb == "requeue")]
+        if verb == "cancel" and dice.hit(0.3):
+            fitting = [job.id for job in self.model.held_by(self.lanes)]
+        one = dice.choice(fitting if fitting and dice.hit(0.8) else list(self.seen)[-12:] + IDS)
+        boss = dice.choice(list(self.bosses)[-3:])
+        note(f"{verb} {queue} {one} {flag} {boss}")
         calls: dict[str, Callable[[Store, Call], Any]] = {
             "cancel": lambda store, call: store.cancel(one, stop=flag, call=call),
             "requeue": lambda store, call: store.requeue(one, at_front=flag, call=call),
@@ -232,6 +254,14 @@ class StoreBesideModel(RuleBasedStateMachine):
 
     # ---- workers ----------------------------------------------------------------------------------------------------
 
+    def replace_the_gone(self) -> None:
+        """Two workers with two executors each are always there."""
+        for boss in list(self.model.fleet):
+            while len(self.crew(boss)) < 2:
+                self.enlist(boss)
+        while len(self.model.fleet) < 2:
+            self.hire()
+
     def hire(self) -> None:
         """One more worker with two executors."""
         name = f"w{len(self.bosses)}"
@@ -242,29 +272,28 @@ class StoreBesideModel(RuleBasedStateMachine):
         for _ in range(2):
             self.enlist(name)
 
-    def replace_the_gone(self) -> None:
-        """Two workers with two executors each are always there."""
-        for boss in list(self.model.fleet):
-            while len(self.crew(boss)) < 2:
-                self.enlist(boss)
-        while len(self.model.fleet) < 2:
-            self.hire()
-
     def enlist(self, boss: str) -> None:
         executor = f"x{len(self.lanes)}"
         found, expected = self.ask(lambda store, call: store.enlist_executor(boss, executor, call=call), "c2")
         assert found == expected
         self.lanes[executor] = 0
 
-    @rule(data=st.data(), queues=st.sampled_from([("a", "b"), ("a", "b"), ("b", "a"), ("b",), ()]), room=ROOM)
-    def turn(self, data: Draw, queues: tuple[str, ...], room: int) -> None:
-        executor = data.draw(st.sampled_from(sorted(self.model.executors)), "executor")
+    def roll_executor(self, dice: Dice) -> str:
+        """An executor, rather one that holds something."""
+        busy = [executor for executor in self.model.executors if self.held(executor)]
+        return dice.choice(busy if busy and dice.hit(0.6) else list(self.model.executors))
+
+    def turn(self, dice: Dice) -> None:
+        executor = self.roll_executor(dice)
+        queues = dice.choice([("a", "b"), ("a", "b"), ("b", "a"), ("b",), ()])
+        room = dice.choice([9, 5, 3, 2, 0])
         before = self.held(executor)
-        outcomes = self.draw_outcomes(data, before)
-        begins = [held for held in before if data.draw(st.booleans(), "begun")]
+        outcomes = self.roll_outcomes(dice, before)
+        begins = dice.some(before, 0.5)
         settled = {outcome.token for outcome in outcomes}
         if any(job.suspect and job.token not in settled for job in self.model.held_by([executor])):
             room = 0  # an executor that runs a suspect asks for nothing beside it
+        note(f"turn of {executor}: {outcomes} {begins} {queues} {room}")
         self.lanes[executor] += 1
         call = Call(executor, self.lanes[executor])
         theirs = partial(
@@ -274,11 +303,6 @@ class StoreBesideModel(RuleBasedStateMachine):
         self.remember_lost([held for held in before if held.token in settled])
         self.compare_turns(found, expected, room)
         self.sent.append(Sent(call, theirs, found))
-
-    @rule(data=st.data(), queues=st.sampled_from([("a", "b"), ("b", "a")]))
-    def another_turn(self, data: Draw, queues: tuple[str, ...]) -> None:
-        """What happens most, and so has two rules."""
-        self.turn(data, queues, 3)
 
     def compare_turns(self, found: Turn, expected: Turn, room: int) -> None:
         self.tokens |= {mine.token: theirs.token for mine, theirs in zip(expected.claims, found.claims, strict=False)}
@@ -290,13 +314,14 @@ class StoreBesideModel(RuleBasedStateMachine):
         if len(expected.claims) < room and not any(claim.suspect for claim in expected.claims):
             assert found.alone == expected.alone
 
-    @rule(data=st.data(), crashed=st.sampled_from([True, True, False]), detail=st.sampled_from(["", "signal 9"]))
-    def retire(self, data: Draw, crashed: bool, detail: str) -> None:
-        gone = sorted(set(self.lanes) - set(self.model.executors))[-1:]
-        executor = data.draw(st.sampled_from([*sorted(self.model.executors), *gone]), "executor")
+    def retire(self, dice: Dice) -> None:
+        gone = [lane for lane in self.lanes if lane not in self.model.executors][-1:]
+        executor = gone[0] if gone and dice.hit(0.1) else self.roll_executor(dice)
         before = self.held(executor)
-        outcomes = self.draw_outcomes(data, before)[:1]
-        begun = [held for held in before if data.draw(st.integers(0, 3), "begun") == 3]
+        outcomes = self.roll_outcomes(dice, before)[:1]
+        begun = dice.some(before, 0.3)
+        crashed, detail = dice.hit(0.7), dice.choice(["", "signal 9"])
+        note(f"retire {executor} holding {before}: {outcomes} {crashed} {begun}")
         options = {"crashed": crashed, "detail": detail}
         self.channels["c1"] += 1
         call = Call("c1", self.channels["c1"])
@@ -311,21 +336,19 @@ class StoreBesideModel(RuleBasedStateMachine):
         if executor in gone:
             refused = partial(take_turn, Call(executor, 10**6), [], [], QUEUES, 1)
             assert self.both(refused) == (NotEnlisted, NotEnlisted)
-        self.replace_the_gone()
 
-    @rule(data=st.data())
-    def retire_worker(self, data: Draw) -> None:
-        boss = data.draw(st.sampled_from(sorted(self.bosses)), "worker")
+    def retire_worker(self, dice: Dice) -> None:
+        boss = dice.choice(list(self.bosses)[-4:])
+        note(f"retire {boss}")
         found, expected = self.ask(lambda store, call: store.retire_worker(boss, call=call), "c1")
         assert found == expected
-        self.replace_the_gone()
 
-    @rule(data=st.data(), acknowledged=st.integers(0, 3), died=st.booleans())
-    def beat(self, data: Draw, acknowledged: int, died: bool) -> None:
-        boss = data.draw(st.sampled_from(sorted(self.bosses)[-3:]), "worker")
-        others = sorted(set(self.bosses) - {boss})[-3:]
-        gone = [data.draw(st.sampled_from(others), "gone")] if died else []
-        named = data.draw(st.sampled_from([[], sorted(self.lanes)]), "executors")
+    def beat(self, dice: Dice) -> None:
+        boss, other = dice.sample(list(self.bosses)[-3:] if dice.hit(0.1) else list(self.model.fleet), 2)
+        gone = [other] if dice.hit(0.5) else []
+        named = dice.choice([[], sorted(self.lanes)])
+        acknowledged = dice.randrange(4)
+        note(f"beat of {boss}, {gone} are gone")
         before = [held for each in gone if each in self.model.fleet for x in self.crew(each) for held in self.held(x)]
         self.bosses[boss] += 1
         call = Call(boss, self.bosses[boss])
@@ -340,7 +363,6 @@ class StoreBesideModel(RuleBasedStateMachine):
         assert list(found.commands) == self.their_commands(expected.commands)
         assert (found.next_due is None) == (expected.next_due is None)
         self.sent.append(Sent(call, send, found))
-        self.replace_the_gone()
 
     def crew(self, boss: str) -> list[str]:
         return self.model.fleet[boss].executors
@@ -350,11 +372,11 @@ class StoreBesideModel(RuleBasedStateMachine):
 
     # ---- again ------------------------------------------------------------------------------------------------------
 
-    @rule(data=st.data())
-    def again(self, data: Draw) -> None:
+    def again(self, dice: Dice) -> None:
         """An earlier call is sent once more: the last of its channel answers the same, any other is stale."""
         latest = {sent.call.channel: sent for sent in self.sent}
-        sent = data.draw(st.sampled_from(self.sent + list(latest.values())), "sent again")
+        sent = dice.choice(self.sent[-8:] + list(latest.values()))
+        note(f"again: {sent.call}")
         found = attempt(sent.send, self.store)
         is_last = sent.call.number == self.last_number(sent.call.channel)
         if isinstance(sent.answer, Turn | Beat) and is_error(found):
@@ -409,11 +431,6 @@ class StoreBesideModel(RuleBasedStateMachine):
                 assert hinted(self.store, name), f"{name} has work and no marker"
         finally:
             self.store.close()
-
-
-def new_job(options: dict[str, Any], **changes: Any) -> NewJob:
-    """A job of drawn options."""
-    return NewJob(**options | changes)
 
 
 def attempt(ask: Verb, store: Store) -> Any:

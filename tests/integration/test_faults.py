@@ -214,6 +214,18 @@ def test_a_zombie_worker_cannot_settle_what_it_lost(
     assert " finished " not in zombie.log
 
 
+def test_jobs_make_way_when_their_supervisor_falls_silent(queue: Queue, start_worker: StartWorker, notes: Path) -> None:
+    """A supervisor is stopped while the store answers: after a ttl its executors interrupt their jobs, without blame."""
+    worker = start_worker(worker_ttl=1.5)
+    job = queue.enqueue(tasks.nap, str(notes), "x", 60)
+    pid_of(notes)
+    os.kill(worker.pid, signal.SIGSTOP)
+    eventually(lambda: job.get_status() == "queued", within=20)
+    job.refresh()
+    assert [attempt.reason for attempt in job.attempts] == ["interrupted"]
+    os.kill(worker.pid, signal.SIGCONT)
+
+
 def test_a_worker_survives_its_redis_going_away(tmp_path: Path, start_worker: StartWorker) -> None:
     """Redis stops in the middle of work and comes back: no worker exits, nothing is lost, work goes on by itself."""
     notes = tmp_path / "notes"

@@ -1,6 +1,7 @@
 """Messages between a supervisor and an executor: one JSON object per line over a socket pair.
 
-To the executor: the `Brief` first, then `{"do": "stop", "grace": s}` and `{"do": "lost", "token": n}`.
+To the executor: the `Brief` first, then `{"do": "stop", "grace": s}`, `{"do": "lost", "token": n}` and
+`{"do": "reconnect"}`.
 To the supervisor: `{"say": "ready"}`, `{"say": "failed", "traceback": text}` (it could not start) and
 `{"say": "bye", "why": "stopped" | "recycled" | "spent" | "lost"}` right before it exits.
 """

@@ -42,6 +42,7 @@ class Clerk(threading.Thread):
         post: Has the main thread call a function.
         on_beat: Called on the main thread with each answer and the `clock()` at which its request was first sent.
         on_lost: Called on the main thread when the store has given up on this worker.
+        on_back: Called on the main thread when the store answers again after it did not.
     """
 
     def __init__(
@@ -52,10 +53,11 @@ class Clerk(threading.Thread):
         post: Post,
         on_beat: Callable[[Beat, int], None],
         on_lost: Callable[[], None],
+        on_back: Callable[[], None],
     ) -> None:
         super().__init__(name="winch-clerk", daemon=True)
         self._store, self._info, self._executors, self._post = store, info, executors, post
-        self._on_beat, self._on_lost = on_beat, on_lost
+        self._on_beat, self._on_lost, self._on_back = on_beat, on_lost, on_back
         self._tasks: deque[tuple[Callable[[Store], Any], Callable[[Any], None]]] = deque()
         self._wake_in, self._wake_out = os.pipe()
         os.set_blocking(self._wake_in, False)
@@ -186,6 +188,7 @@ class Clerk(threading.Thread):
         if self._gone_since is not None:
             logger.warning("the store answers again after %.1f s", time.monotonic() - self._gone_since)
             self._gone_since, self._failures = None, 0
+            self._post(self._on_back)
 
 
 def process_start(pid: int) -> int:

@@ -97,7 +97,7 @@ class Desk:
         with self.lock:
             self.receive()
             self._compose(room, begins)
-            return self._receive()
+            return self._answer()
 
     def clear(self, begins: Sequence[Held]) -> None:
         """Make way for a slow job: settle what is done, give back what has not begun, mark what has."""
@@ -105,6 +105,15 @@ class Desk:
             self.receive()
             self.give_back_all()
             self.turn(0, begins)
+
+    def try_to_clear(self, begins: Sequence[Held]) -> bool:
+        """The same for a caller that must not wait. False: the store does not answer, the turn stays under way."""
+        with self.lock:
+            if self._pending and self._receive() is None:
+                return False
+            self.give_back_all()
+            self._compose(0, begins)
+            return self._receive() is not None
 
     def send(self, room: int) -> None:
         """Start a turn; `receive` gets its answer. Meanwhile jobs can run."""
@@ -115,7 +124,7 @@ class Desk:
     def receive(self) -> Turn | None:
         """The answer to the turn that was sent, if one is under way."""
         with self.lock:
-            return self._receive() if self._pending else None
+            return self._answer() if self._pending else None
 
     def _compose(self, room: int, begins: Sequence[Held]) -> None:
         outcomes: list[Outcome] = []
@@ -141,22 +150,27 @@ class Desk:
             first = repeat
         self._pending = (first, repeat, ended)
 
-    def _receive(self) -> Turn:
+    def _answer(self) -> Turn:
+        """The answer to the turn under way, however long it takes."""
+        delay = 0.05
+        while (turn := self._receive()) is None:
+            self._abandon.wait(delay * random.uniform(0.5, 1))  # noqa: S311 - spreads repeats, guards nothing
+            delay = min(delay * 2, 2.0)
+        return turn
+
+    def _receive(self) -> Turn | None:
+        """Ask for the answer once. None: the store does not answer; the identical call is repeated the next time."""
         if self._pending is None:
             raise RuntimeError("no turn is under way")
         ask, repeat, ended = self._pending
-        delay = 0.05
-        while True:
-            try:
-                turn = ask()
-                break
-            except StoreError as error:
-                if self._abandon.is_set():
-                    raise
-                self._log.store_gone(error)
-                self._abandon.wait(delay * random.uniform(0.5, 1))  # noqa: S311 - spreads repeats, guards nothing
-                delay = min(delay * 2, 2.0)
-                ask = repeat
+        try:
+            turn = ask()
+        except StoreError as error:
+            self._pending = (repeat, repeat, ended)
+            if self._abandon.is_set():
+                raise
+            self._log.store_gone(error)
+            return None
         self._pending = None
         self._log.store_back()
         self.ready.extend(turn.claims)

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from winch import codec
-from winch.errors import DecodeError, StoreError, WorkerError
+from winch.errors import DecodeError, JobInterrupted, StoreError, WorkerError
 from winch.job import use_admission
 from winch.running.run import Run, Runner
 from winch.stores import open_store
@@ -38,7 +38,7 @@ from winch.worker.lanes import Lane, LoopLane, ThreadLane, limit_of
 from winch.worker.pace import Pace
 from winch.worker.rule import admission_of
 from winch.worker.settings import WorkerSettings
-from winch.worker.vitals import BUSY, IDLE, Vitals, clock
+from winch.worker.vitals import BUSY, IDLE, LEASE_SHARE, Vitals, clock
 from winch.worker.watch import MainLane, Watch
 
 __all__ = ["EXIT_LOST", "Executor", "main"]
@@ -93,7 +93,7 @@ class Executor:
             log.JobLog(brief.worker_name, quiet=settings.quiet),
             self._abandon,
         )
-        self._waiter = store.waiter(settings.queues)
+        self._store, self._waiter, self._stale = store, store.waiter(settings.queues), False
         self.main = MainLane()
         self.main.forks = forks
         self._threads = (
@@ -260,6 +260,10 @@ class Executor:
             self.desk.turn(0)
         if not self.running():
             self._vitals.set_state(IDLE, self.desk.turns, self.desk.jobs)
+        if self._stale:
+            self._stale = False
+            self._waiter.close()
+            self._waiter = self._store.waiter(self._settings.queues)
         if listen:
             self._waiter.arm()
         sources: list[int | Waiter] = [self._wake_in, *([self._waiter] if listen else [])]
@@ -331,6 +335,24 @@ class Executor:
         elif settings.max_memory is not None and _resident_bytes() > settings.max_memory:
             logger.info("this executor uses more than %d bytes: replaced", settings.max_memory)
             self.request_stop("recycled", settings.grace)
+
+    def interrupt_all(self) -> None:
+        """Have every running job make way."""
+        if (run := self.main.run) is not None:
+            self.main.interrupt(run, JobInterrupted)
+        for lane in self.lanes:
+            for run in list(lane.runs.values()):
+                lane.interrupt(run, JobInterrupted)
+
+    def lease_left(self) -> int:
+        """Nanoseconds until the worker's ttl is over: the lease ends before it, by the supervisor's margin."""
+        margin = int(self._settings.worker_ttl * (1 - LEASE_SHARE) * 1e9)
+        return self._vitals.lease() + margin - clock()
+
+    def reconnect(self) -> None:
+        """Listen to the store on a new connection. Safe from any thread."""
+        self._stale = True
+        self.wake()
 
     def abandon(self) -> None:
         """There is no more time to wait for the store."""

@@ -110,9 +110,10 @@ def _run(claim: Claim, outbox: socket.socket, runner: Runner) -> NoReturn:
     run = Run(claim)
 
     def interrupt(number: int, _frame: object) -> None:
-        if run.armed:
-            run.interrupted = _MEANING[number]
-            raise run.interrupted
+        kind = _MEANING[number]
+        if run.armed and run.interrupted is not kind:
+            run.interrupted = kind
+            raise kind
 
     for number in _MEANING:
         signal.signal(number, interrupt)

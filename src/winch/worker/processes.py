@@ -85,6 +85,10 @@ class ExecutorProcess:
         """Tell it that a claim was taken away."""
         self.channel.send({"do": "lost", "token": token})
 
+    def reconnect(self) -> None:
+        """Have it listen to the store on a new connection."""
+        self.channel.send({"do": "reconnect"})
+
     def kill_if_still_in(self, slot: Slot, why: str) -> bool:
         """Kill it if it still runs this very job: it is stopped first, so that what is killed is never the next job."""
         with contextlib.suppress(ProcessLookupError):

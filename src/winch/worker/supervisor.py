@@ -33,14 +33,11 @@ from winch.worker.clerk import Clerk, process_start
 from winch.worker.processes import ExecutorProcess
 from winch.worker.settings import WorkerSettings
 from winch.worker.signals import Signals
-from winch.worker.vitals import IDLE, Slot
+from winch.worker.vitals import IDLE, LEASE_SHARE, Slot
 
 __all__ = ["Supervisor"]
 
 logger = logging.getLogger("winch.worker")
-
-_MARGIN = 0.8
-"""The share of the ttl, counted from the sending of the last answered beat, in which executors may start jobs."""
 
 _KILL_AFTER = 3.0
 """Seconds between the end of a stop's grace and the kill."""
@@ -55,14 +52,15 @@ class Supervisor:
     Args:
         settings: What was asked of the worker.
         store: Of its own, opened.
+        signals: Entered, so that none is missed from the moment the worker is known to the store.
     """
 
-    def __init__(self, settings: WorkerSettings, store: Store) -> None:
+    def __init__(self, settings: WorkerSettings, store: Store, signals: Signals) -> None:
         self.settings = settings
         self.name = settings.name or f"{socket.gethostname()}.{os.getpid()}"
         self.exit_status = 0
         self.jobs_done = 0
-        self._store = store
+        self._store, self._signals = store, signals
         self._processes: list[ExecutorProcess] = []
         self._inbox: deque[Callable[[], None]] = deque()
         self._inbox_in, self._inbox_out = os.pipe()
@@ -86,19 +84,18 @@ class Supervisor:
 
     def run(self) -> int:
         """Work until told to stop, or until the burst is over. Returns the exit status."""
-        with Signals() as signals:
-            self._clerk.start()
-            for _ in range(self.settings.processes):
-                self._spawn()
-            while self._processes or self._start_at or not self._stopping:
-                self._wait(signals)
-                self._obey(signals.take())
-                self._read_inbox()
-                self._look_after_executors()
-                self._start_due()
-                self._name_orphans()
-                if not self._stopping:
-                    self._stop_if_done()
+        self._clerk.start()
+        for _ in range(self.settings.processes):
+            self._spawn()
+        while self._processes or self._start_at or not self._stopping:
+            self._wait()
+            self._obey(self._signals.take())
+            self._read_inbox()
+            self._look_after_executors()
+            self._start_due()
+            self._name_orphans()
+            if not self._stopping:
+                self._stop_if_done()
         self._dismiss()
         self._clerk.join(timeout=10)
         return self.exit_status
@@ -122,7 +119,7 @@ class Supervisor:
         return info
 
     def _hire(self) -> Clerk:
-        return Clerk(self._store, self._info, self._living, self._post, self._on_beat, self._on_lost)
+        return Clerk(self._store, self._info, self._living, self._post, self._on_beat, self._on_lost, self._on_back)
 
     def _living(self) -> list[str]:
         return [process.id for process in list(self._processes)]
@@ -137,8 +134,12 @@ class Supervisor:
 
     # ---- the loop's steps ----
 
-    def _wait(self, signals: Signals) -> None:
-        sources = [signals, self._inbox_in, *(source for process in self._processes for source in process.sources())]
+    def _wait(self) -> None:
+        sources = [
+            self._signals,
+            self._inbox_in,
+            *(source for process in self._processes for source in process.sources()),
+        ]
         select.select(sources, [], [], self._tick())
 
     def _tick(self) -> float:
@@ -305,7 +306,7 @@ class Supervisor:
     # ---- what the store says ----
 
     def _on_beat(self, beat: Beat, sent: int) -> None:
-        self._lease = sent + int(self.settings.worker_ttl * _MARGIN * 1e9)
+        self._lease = sent + int(self.settings.worker_ttl * LEASE_SHARE * 1e9)
         for process in self._processes:
             process.vitals.extend(self._lease)
         for worker in beat.rescued:
@@ -322,6 +323,11 @@ class Supervisor:
                     process.lose(command.token)
             elif command.name == "shutdown":
                 self.stop(self.settings.grace)
+
+    def _on_back(self) -> None:
+        """The store has answered again: connections on which executors wait may be dead without having noticed."""
+        for process in self._processes:
+            process.reconnect()
 
     def _on_lost(self) -> None:
         """The store has given up on this worker, or on one of its executors: everything stops and comes back under new ids."""

@@ -19,9 +19,12 @@ from typing import NamedTuple
 
 from winch.stores.contract import Held
 
-__all__ = ["BUSY", "IDLE", "STARTING", "Head", "Slot", "Vitals", "clock"]
+__all__ = ["BUSY", "IDLE", "LEASE_SHARE", "STARTING", "Head", "Slot", "Vitals", "clock"]
 
 STARTING, IDLE, BUSY = 0, 1, 2
+
+LEASE_SHARE = 0.8
+"""The share of the worker's ttl, counted from the sending of the last answered beat, in which executors may start jobs."""
 
 _HEAD = struct.Struct("<QQQQ")  # lease, state, turns, jobs
 _SLOT = struct.Struct("<QQqq129p")  # sequence, token, started, limit, id

@@ -95,6 +95,22 @@ class Watched(Protocol):
         """There is no more time to wait for the store."""
         ...
 
+    def running(self) -> int:
+        """How many jobs are running."""
+        ...
+
+    def interrupt_all(self) -> None:
+        """Have every running job make way."""
+        ...
+
+    def lease_left(self) -> int:
+        """Nanoseconds until the worker's ttl is over, unless the supervisor beats before."""
+        ...
+
+    def reconnect(self) -> None:
+        """Listen to the store on a new connection."""
+        ...
+
     def supervisor_gone(self) -> None:
         """The supervisor is dead."""
         ...
@@ -159,13 +175,15 @@ class Watch(threading.Thread):
             self._executor.request_stop("stopped", float(message["grace"]))
         elif message["do"] == "lost":
             self._executor.lose(int(message["token"]))
+        elif message["do"] == "reconnect":
+            self._executor.reconnect()
 
     # ---- what is due ----
 
     def _look(self) -> float | None:
         """Do what is due now. Returns seconds until the next look, None if nothing is running."""
         now = time.monotonic_ns()
-        delays = [self._look_at_main(now), self._look_at_lanes(now), self._look_at_stop(now)]
+        delays = [self._look_at_main(now), self._look_at_lanes(now), self._look_at_stop(now), self._look_at_lease()]
         waits = [delay for delay in delays if delay is not None]
         return max(min(waits) / 1e9, 0.001) if waits else None
 
@@ -187,7 +205,7 @@ class Watch(threading.Thread):
             if main.run is run:
                 begins = () if main.marked else (Held(run.claim.token, run.claim.id),)
                 main.marked = True
-                desk.clear(begins)
+                desk.try_to_clear(begins)
 
     def _look_at_lanes(self, now: int) -> int | None:
         waits = [self._time_left(lane, run, now) for lane in self._executor.lanes for run in list(lane.runs.values())]
@@ -205,18 +223,23 @@ class Watch(threading.Thread):
             return _AGAIN
         return max(run.started + int(run.limit * 1e9) - now, 1_000_000)
 
+    def _look_at_lease(self) -> int | None:
+        """The supervisor is silent while the store answers: nobody vouches for these jobs any more, they make way."""
+        executor = self._executor
+        if not executor.running():
+            return None
+        silent = -executor.lease_left()
+        if silent > 0 and executor.desk.try_to_clear(()):
+            executor.interrupt_all()
+        return _AGAIN if silent > 0 else -silent
+
     def _look_at_stop(self, now: int) -> int | None:
         deadline = self._executor.stop_at
         if deadline is None:
             return None
         if now < deadline:
             return deadline - now
-        main = self._executor.main
-        if main.run is not None:
-            main.interrupt(main.run, JobInterrupted)
-        for lane in self._executor.lanes:
-            for run in list(lane.runs.values()):
-                lane.interrupt(run, JobInterrupted)
+        self._executor.interrupt_all()
         if now > deadline + _STORE_GRACE:
             self._executor.abandon()
         return _AGAIN

@@ -13,9 +13,11 @@ from winch.errors import InvalidOption
 from winch.job import get_store
 from winch.queue import Queue
 from winch.stores import open_store
+from winch.stores.contract import Store
 from winch.worker import log
 from winch.worker.rule import admission_of
 from winch.worker.settings import WorkerSettings
+from winch.worker.signals import Signals
 from winch.worker.supervisor import Supervisor
 from winch.worker.view import WorkerView
 
@@ -71,8 +73,8 @@ class Worker:
         """
         settings = replace(self.settings, burst=burst, max_jobs=max_jobs, max_idle_time=max_idle_time)
         supervisor = _supervise(settings)
-        if status := supervisor.run():
-            raise SystemExit(status)
+        if supervisor.exit_status:
+            raise SystemExit(supervisor.exit_status)
         return supervisor.jobs_done > 0
 
     @classmethod
@@ -97,10 +99,11 @@ class Worker:
 def run_worker(settings: WorkerSettings) -> int:
     """What `winch worker` does. Returns the exit status."""
     log.set_up(settings.log_level, settings.log_format)
-    return _supervise(settings).run()
+    return _supervise(settings).exit_status
 
 
 def _supervise(settings: WorkerSettings) -> Supervisor:
+    """Open the store, say what is going on, and work. Returns the supervisor after its work."""
     settings = replace(settings, paths=tuple(str(Path(path).resolve()) for path in settings.paths))
     if settings.url.startswith("sqlite://") and not settings.url.startswith("sqlite:///"):
         raise InvalidOption(
@@ -108,13 +111,19 @@ def _supervise(settings: WorkerSettings) -> Supervisor:
         )
     store = open_store(settings.url, deadline=2.0)
     store.open()
-    supervisor = Supervisor(settings, store)
+    with Signals() as signals:
+        supervisor = Supervisor(settings, store, signals)
+        _introduce(supervisor.name, store, settings)
+        supervisor.run()
+    return supervisor
+
+
+def _introduce(name: str, store: Store, settings: WorkerSettings) -> None:
     rule = admission_of(settings).describe()
-    logger.info("worker %s on %s: queues %s", supervisor.name, store.place, ", ".join(settings.queues))
+    logger.info("worker %s on %s: queues %s", name, store.place, ", ".join(settings.queues))
     logger.info("%d of %d cores, %s", settings.processes, os.cpu_count() or 1, rule)
     if store.created:
         logger.warning(
             "the store is new: if your application has enqueued jobs already, it did so elsewhere. "
             "It logs where; give that to this worker with --url or WINCH_URL"
         )
-    return supervisor

@@ -146,7 +146,7 @@ class StoreBesideModel(RuleBasedStateMachine):
 
     def roll_outcomes(self, dice: Dice, held: Sequence[Held]) -> list[Outcome]:
         """What became of most of these claims, and now and then of one that is held no more."""
-        chosen = dice.some(held, 0.8) + dice.some(self.lost[-3:], 0.05)
+        chosen = dice.some(held, 0.6) + dice.some(self.lost[-3:], 0.05)
         dice.shuffle(chosen)
         return [self.roll_outcome(dice, each) for each in chosen]
 
@@ -289,7 +289,7 @@ class StoreBesideModel(RuleBasedStateMachine):
         room = dice.choice([9, 5, 3, 2, 0])
         before = self.held(executor)
         outcomes = self.roll_outcomes(dice, before)
-        begins = dice.some(before, 0.5)
+        begins = dice.some(before, 0.7)
         settled = {outcome.token for outcome in outcomes}
         if any(job.suspect and job.token not in settled for job in self.model.held_by([executor])):
             room = 0  # an executor that runs a suspect asks for nothing beside it

@@ -339,16 +339,19 @@ class ModelStore:
     @numbered
     def enqueue(self, jobs: Sequence[NewJob], *, call: Call | None = None) -> Enqueued:
         planned: dict[str, JobStatus] = {}
+        gone: set[str] = set()  # born canceled, and not kept
         for job in jobs:
             old = self.look(job.id)
             if job.id in planned or (old and old.state not in ENDED):
                 raise DuplicateJob(f"the id {job.id} is in use", job.id)
-            planned[job.id] = self.state_of(job, planned)
+            planned[job.id] = self.state_of(job, planned, gone)
+            if planned[job.id] is S.CANCELED and not job.failure_ttl:
+                gone.add(job.id)
         for job in jobs[:ENQUEUE_BATCH]:
             self.create(job, planned[job.id])
         return Enqueued(self.clock(), tuple(planned.values()))
 
-    def state_of(self, job: NewJob, planned: Mapping[str, JobStatus]) -> JobStatus:
+    def state_of(self, job: NewJob, planned: Mapping[str, JobStatus], gone: set[str]) -> JobStatus:
         """The state that a new job is put into."""
         state = S.SCHEDULED if job.delay else S.QUEUED
         for parent in job.parents:
@@ -356,9 +359,10 @@ class ModelStore:
             found = planned.get(parent) or (before and before.state)
             if found is None:
                 raise UnknownDependency(f"no job {parent}", parent)
-            if found not in ENDED or (found is not S.FINISHED and job.on_failure == "wait"):
+            waits = job.on_failure == "wait" and parent not in gone
+            if found not in ENDED or (found is not S.FINISHED and waits):
                 state = state if state is S.CANCELED else S.DEFERRED
-            elif found is not S.FINISHED and job.on_failure == "cancel":
+            elif found is not S.FINISHED and job.on_failure != "run":
                 state = S.CANCELED
         return state
 

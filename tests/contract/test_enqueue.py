@@ -237,6 +237,16 @@ def test_canceled_at_birth_cancels_later_children(store: Store) -> None:
     assert ids(store, "q", S.CANCELED) == sorted([child.id, grandchildren[0].id])
 
 
+def test_canceled_at_birth_and_not_kept(store: Store) -> None:
+    """A child that is created canceled and vanishes at once cannot be waited for: its own child is canceled, too."""
+    parent = add(store)
+    run(store, parent, "failed", reason="raised")
+    child = job(parents=(parent,), failure_ttl=0)
+    grandchildren = [job(parents=(child.id,), on_failure="wait"), job(parents=(child.id,), on_failure="run")]
+    assert store.enqueue([child, *grandchildren]).states == (S.CANCELED, S.CANCELED, S.QUEUED)
+    assert states(store, child.id, *(each.id for each in grandchildren)) == [None, "canceled", "queued"]
+
+
 def test_one_failed_parent_of_several_cancels(store: Store) -> None:
     """One parent that ended badly is enough to cancel, whatever the others do."""
     failed = add(store)

@@ -62,7 +62,7 @@ UUIDS = [f"0190abcd-0000-7000-8000-{n:012x}" for n in range(99)]
 IDS = ["one", "two", *UUIDS[:4]]  # these are used again and again, and then some once
 FAR = 86_400_000
 SEEDS = st.binary(min_size=8, max_size=8)  # unlike integers they come out evenly spread
-STEPS = int(os.environ.get("WINCH_MACHINE_STEPS", "40"))
+STEPS = int(os.environ.get("WINCH_MACHINE_STEPS", "50"))
 
 MADE = tuple(NewCallback(event, event.encode()) for event in EVENTS.values())
 REASONS = {"failed": "raised", "retry": "timeout", "stopped": "stopped", "returned": "interrupted"}

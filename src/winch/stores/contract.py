@@ -74,7 +74,7 @@ TURN_BATCH = 100
 """The most outcomes, begins, claims, promotions and fired children of one turn."""
 
 TURN_BYTES = 1_000_000
-"""A turn stops claiming once the payloads it hands out exceed this many bytes (the first is always handed out)."""
+"""A turn claims no further job once the payloads it hands out exceed this many bytes."""
 
 ENQUEUE_BATCH = 1_000
 """The most jobs of one `enqueue` call."""
@@ -340,7 +340,7 @@ class JobRecord:
         reason: Why it ended so: `reason` of the last outcome, `dependency`, `expired`, ...; `""` while it has not ended.
         fails: Attempts that counted against its retry policy; `requeue` sets it to 0.
         crashes: Charged crashes; `requeue` sets it to 0.
-        attempts: Ended attempts over its whole life.
+        attempts: Ended attempts over its whole life: one for each attempt record that was ever made.
         suspect: It may have killed a process, and is handed out alone.
         begun: Held, and known to have begun.
         created_at, enqueued_at, started_at, ended_at, due_at: Milliseconds since the epoch, 0 for never. `enqueued_at` is
@@ -535,7 +535,7 @@ class HotPath(Protocol):
         """Settle what is done, mark what has begun, fire, promote, and claim up to `room` jobs, in one step.
 
         The call is numbered: channel `executor`, number `number`. Repeated, it answers the claims of that turn that are
-        still held under the same tokens. At most `TURN_BATCH` of each are given and taken.
+        still held under the same tokens (as they are now); the rest of the answer is as it was. At most `TURN_BATCH` of each are given and taken.
 
         Order: settle (in order), begin, tally, `fire(100)`, `promote(100)` for the queues named, claim.
         Claiming takes the queues in the order given, paused ones never; in a queue first the oldest suspect, if this
@@ -574,7 +574,7 @@ class HotPath(Protocol):
         """Wait until at least one of these jobs has ended, at most `timeout` seconds.
 
         Args:
-            ids: Unknown ids count as ended, and are absent from the answer; if all are unknown it returns at once.
+            ids: Unknown ids are absent from the answer; once all are unknown it returns.
             timeout: Seconds; 0 looks once.
             wake: A descriptor; when it becomes readable the call returns early, with what it has.
 

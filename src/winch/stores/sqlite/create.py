@@ -28,11 +28,13 @@ class Known(NamedTuple):
     Attributes:
         number: 0 for one of this very call.
         state: None for an ended one past its expiry: it can be replaced, and nobody can wait for it.
+        vanishes: Created canceled and not kept: nobody can wait for it to be requeued.
     """
 
     number: int
     state: int | None
     features: int
+    vanishes: bool = False
 
 
 class Plan(NamedTuple):
@@ -69,7 +71,7 @@ def _planned(tx: Transaction, new: Sequence[NewJob]) -> list[Plan]:
         if before is not None and (before.number == 0 or not (before.state is None or is_ended(before.state))):
             raise DuplicateJob(f"the id {job.id} is in use", job.id)
         state, unmet = _state(job, known) if job.parents else (_SCHEDULED if job.delay else _QUEUED, ())
-        known[job.id] = Known(0, state, 0)
+        known[job.id] = Known(0, state, 0, vanishes=state == _CANCELED and job.failure_ttl == 0)
         plans.append(Plan(job, state, unmet, before))
     return plans
 
@@ -88,12 +90,13 @@ def _state(job: NewJob, known: dict[str, Known]) -> tuple[int, tuple[str, ...]]:
     unmet: list[str] = []
     canceled = False
     for parent in job.parents:
-        state = known[parent].state if parent in known else None
-        if state is None:
+        found = known.get(parent)
+        if found is None or found.state is None:
             raise UnknownDependency(f"there is no job {parent} to wait for", parent)
-        if not is_ended(state) or (state != _FINISHED and job.on_failure == "wait"):
+        failed = is_ended(found.state) and found.state != _FINISHED
+        if not is_ended(found.state) or (failed and job.on_failure == "wait" and not found.vanishes):
             unmet.append(parent)
-        elif state != _FINISHED and job.on_failure == "cancel":
+        elif failed and job.on_failure != "run":
             canceled = True
     if canceled:
         return _CANCELED, ()

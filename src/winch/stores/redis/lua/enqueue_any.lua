@@ -19,16 +19,17 @@ local function state_of_parent(id, planned)
 end
 
 -- The state that a job is put into, and the parents it waits for. Nil and the position of a parent that nobody knows.
-local function plan(job, planned)
+-- `gone` holds those of this call that are created canceled and not kept: nobody can wait for them to be requeued.
+local function plan(job, planned, gone)
   local state, unmet = job.due > 0 and SCHEDULED or QUEUED, {}
   for n, parent in ipairs(job.parents or {}) do
     local found = state_of_parent(parent, planned)
     if not found then return nil, n end
     local failed = found > FINISHED
-    if found < FINISHED or (failed and policy(job) == WAIT) then
+    if found < FINISHED or (failed and policy(job) == WAIT and not gone[parent]) then
       unmet[#unmet + 1] = parent
       if state ~= CANCELED then state = DEFERRED end
-    elseif failed and policy(job) == CANCEL then
+    elseif failed and policy(job) ~= RUN then
       state = CANCELED
     end
   end
@@ -63,15 +64,16 @@ end
 
 local earlier = earlier_answer()
 if earlier then return earlier end
-local jobs, states, unmet, planned, known = {}, {}, {}, {}, any_known()
+local jobs, states, unmet, planned, gone, known = {}, {}, {}, {}, {}, any_known()
 for n = 3, #ARGV, 2 do
   local i, id = (n - 1) / 2, ARGV[n]
   local job = unpack_job(id, ARGV[n + 1])
   if known then job.old, job.damaged = read(id) end
   if planned[id] or (job.old and not is_ended(job.old)) then return redis.error_reply('DUPLICATE ' .. i) end
-  states[i], unmet[i] = plan(job, planned)
+  states[i], unmet[i] = plan(job, planned, gone)
   if not states[i] then return redis.error_reply('UNKNOWN ' .. i .. ' ' .. unmet[i]) end
   jobs[i], planned[id] = job, states[i]
+  gone[id] = states[i] == CANCELED and job.failure_ttl == 0
 end
 
 needs_memory()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import os
-import select
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -50,6 +49,7 @@ from winch.stores.contract import (
     WorkerInfo,
     WorkerRecord,
 )
+from winch.stores.sqlite.wake import sleep
 
 __all__ = ["ModelStore"]
 
@@ -367,7 +367,8 @@ class ModelStore:
         return state
 
     def create(self, job: NewJob, state: JobStatus) -> None:
-        now = self.clock()
+        now, replaced = self.clock(), self.jobs.get(job.id)
+        created_at = max(now, replaced.created_at + 1) if replaced else now
         self.known.add(job.queue)
         unmet = {parent for parent in job.parents if not self.is_met(parent, job)}
         copied = ("id", "queue", "payload", "priority", "max_crashes", "ttl", "result_ttl", "failure_ttl", "meta")
@@ -375,7 +376,7 @@ class ModelStore:
         self.callbacks[job.id] = job.callbacks
         same: dict[str, Any] = {name: getattr(job, name) for name in copied}
         due_at = now + job.delay if job.delay else 0
-        self.jobs[job.id] = JobRecord(**same, state=state, created_at=now, due_at=due_at)
+        self.jobs[job.id] = JobRecord(**same, state=state, created_at=created_at, due_at=due_at)
         if state is S.CANCELED:
             self.end(job.id, state, "dependency")
         elif state is S.DEFERRED:
@@ -485,6 +486,7 @@ class ModelStore:
     def claim(self, executor: str, queues: Sequence[str], room: int) -> tuple[tuple[Claim, ...], bool, bool]:
         """Claims, whether to turn again at once, and whether a suspect could not be taken."""
         colleagues = self.fleet[self.executors[executor]].executors
+        runs_suspect = any(job.suspect for job in self.held_by([executor]))
         claims: list[Claim] = []
         alone = False
         size = 0
@@ -495,7 +497,7 @@ class ModelStore:
                     return (self.hand_out(waiting[0], executor),), False, False
                 alone = True
             for job in waiting:
-                if job.suspect or len(claims) == room:
+                if job.suspect or runs_suspect or len(claims) == room:
                     continue
                 if size > TURN_BYTES:
                     return tuple(claims), True, alone
@@ -703,7 +705,7 @@ class ModelStore:
             ended = [job for job in found if job.state in ENDED]
             if ended or not found or time.monotonic() >= until:
                 return ended
-            if select.select([] if wake is None else [wake], [], [], 0.001)[0]:
+            if sleep(0.001, wake):
                 return []
 
     # ---- control ----------------------------------------------------------------------------------------------------

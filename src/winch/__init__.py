@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         StoreUnavailable,
         WinchError,
     )
-    from winch.job import Attempt, Job, current_job, get_current_job
+    from winch.job import Attempt, Job, cancel_job, current_job, get_current_job, requeue_job
     from winch.options import Callback, Dependency, Retry
     from winch.queue import Call, Queue, Using, call
     from winch.running.hooks import around
@@ -63,8 +63,10 @@ __all__ = [
     "Worker",
     "around",
     "call",
+    "cancel_job",
     "current_job",
     "get_current_job",
+    "requeue_job",
     "task",
 ]
 
@@ -84,7 +86,7 @@ _HOMES = {
         "StoreUnavailable",
         "WinchError",
     ),
-    "winch.job": ("Attempt", "Job", "current_job", "get_current_job"),
+    "winch.job": ("Attempt", "Job", "cancel_job", "current_job", "get_current_job", "requeue_job"),
     "winch.options": ("Callback", "Dependency", "Retry"),
     "winch.queue": ("Call", "Queue", "Using", "call"),
     "winch.running.hooks": ("around",),

@@ -42,6 +42,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 __all__ = [
     "AmbiguousOption",
@@ -125,12 +126,37 @@ class PayloadTooLarge(EnqueueError, ValueError):
     """More bytes than the limit allows."""
 
 
-class DuplicateJob(EnqueueError):
-    """The id is in use by a job that has not ended."""
+class _AboutJob(EnqueueError):
+    """An error about the id of one job: `args` is the fact and the id, the text also says what to do."""
+
+    advice: ClassVar[str]
+
+    def __init__(self, fact: str, job_id: str = "") -> None:
+        super().__init__(fact, job_id)
+        self.job_id = job_id
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}: {self.advice}"
 
 
-class UnknownDependency(EnqueueError, LookupError):
-    """A job to wait for does not exist."""
+class DuplicateJob(_AboutJob):
+    """The id is in use by a job that has not ended.
+
+    Attributes:
+        job_id: The id.
+    """
+
+    advice = "give another job_id, or cancel the job that has it"
+
+
+class UnknownDependency(_AboutJob, LookupError):
+    """A job to wait for does not exist.
+
+    Attributes:
+        job_id: Its id.
+    """
+
+    advice = "enqueue it first, or leave it out of depends_on if it ended and was not kept"
 
 
 class EnqueuedDuringImport(EnqueueError, RuntimeError):
@@ -162,7 +188,7 @@ class NewerPayload(DecodeError):
 
 
 class Refused(JobError):
-    """A function that this worker does not run; the text names the flag that lets it."""
+    """A function that this worker does not run, or cannot find; the text says what to do."""
 
 
 class ResultError(JobError):

@@ -297,8 +297,9 @@ def has_hint(waiter: Waiter, within: float = 2.0) -> bool:
     waiter.arm()
     while (left := until - time.monotonic()) > 0:
         sleep = left if waiter.poll is None else min(left, waiter.poll)
-        ready, _, _ = select.select([waiter.fileno()], [], [], sleep)
-        if (ready or waiter.poll is not None) and waiter.take():
+        poll = select.poll()
+        poll.register(waiter.fileno(), select.POLLIN)
+        if (poll.poll(sleep * 1000) or waiter.poll is not None) and waiter.take():
             return True
         waiter.arm()
     return False

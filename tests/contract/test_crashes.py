@@ -4,7 +4,22 @@ from typing import Any
 
 import pytest
 
-from tests.contract.helpers import Boss, Lane, S, add, held, ids, job, lane, outcome, put, record, snapshot, states
+from tests.contract.helpers import (
+    Boss,
+    Lane,
+    S,
+    add,
+    held,
+    hinted,
+    ids,
+    job,
+    lane,
+    outcome,
+    put,
+    record,
+    snapshot,
+    states,
+)
 from winch.errors import NotEnlisted
 from winch.stores.contract import Store
 
@@ -227,6 +242,22 @@ def test_who_holds_claims_gets_no_suspect(store: Store) -> None:
     executor.settle(claim)
     executor.settle(turn.claims[0])
     assert [each.id for each in executor.claim(10)] == [suspect]
+
+
+def test_nothing_beside_a_suspect(store: Store) -> None:
+    """An executor that holds a suspect gets no claims at all beside it, and nobody says that it should ask again."""
+    [suspect] = make_suspects(store)
+    boss = Boss(store)
+    executor, colleague = boss.lane(), boss.lane()
+    [claim] = executor.take(suspect)
+    others = put(store, job(), job())
+    for _ in range(2):
+        turn = executor.turn(room=10)
+        assert (turn.claims, turn.more, turn.alone) == ((), False, False)
+        assert hinted(store), "what it left is left to others"
+    assert [each.id for each in colleague.claim(1)] == others[:1]
+    turn = executor.turn(outcome(claim), room=10)
+    assert [each.id for each in turn.claims] == others[1:]
 
 
 def test_settling_makes_room_for_a_suspect(store: Store) -> None:

@@ -1,5 +1,7 @@
 """enqueue: which state a new job is put into, where in its queue, and what refuses the whole batch."""
 
+from itertools import pairwise
+
 import pytest
 
 from tests.contract.helpers import S, add, ids, job, lane, put, record, run, snapshot, states
@@ -182,6 +184,16 @@ def test_other_ends_free_the_id_too(store: Store, kind: str) -> None:
     store.cancel("waited")
     assert store.enqueue([job(id="ran"), job(id="waited", delay=60_000)]).states == (S.QUEUED, S.SCHEDULED)
     assert record(store, "ran").history == ()
+
+
+def test_who_replaces_a_job_is_younger(store: Store) -> None:
+    """No two jobs of an id are created in the same millisecond, so that what is named after them differs."""
+    created: list[int] = []
+    for _ in range(20):
+        add(store, id="same")
+        created.append(record(store, "same").created_at)
+        store.cancel("same")
+    assert all(one < other for one, other in pairwise(created))
 
 
 def test_replaced_in_the_same_queue(store: Store) -> None:

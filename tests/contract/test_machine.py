@@ -291,8 +291,6 @@ class StoreBesideModel(RuleBasedStateMachine):
         outcomes = self.roll_outcomes(dice, before)
         begins = dice.some(before, 0.7)
         settled = {outcome.token for outcome in outcomes}
-        if any(job.suspect and job.token not in settled for job in self.model.held_by([executor])):
-            room = 0  # an executor that runs a suspect asks for nothing beside it
         note(f"turn of {executor}: {outcomes} {begins} {queues} {room}")
         self.lanes[executor] += 1
         call = Call(executor, self.lanes[executor])

@@ -1,6 +1,8 @@
 """waiter, hints, await_end: who sleeps is woken (PROTOCOL rules 29 to 32)."""
 
+import fcntl
 import os
+import resource
 import threading
 import time
 from collections.abc import Callable
@@ -232,6 +234,40 @@ def test_a_retry_that_is_due_first_wakes(store: Store) -> None:
     assert woken(boss, lambda: executor.settle(claim, "retry", delay=60_000))
 
 
+def test_the_next_due_job_wakes_when_the_first_has_passed(store: Store) -> None:
+    """A supervisor that was woken for a due job is woken for each that follows, although it is due later."""
+    boss = Boss(store)
+    waiter = store.hints(boss.id)
+    has_hint(waiter, 0.02)
+    for _ in range(3):
+        one = add(store, delay=50)
+        assert has_hint(waiter)
+        assert boss.beat().next_due is not None
+        eventually(lambda one=one: store.now() >= record(store, one).created_at + 50)
+        store.promote()
+        assert record(store, one).state is S.QUEUED
+    waiter.close()
+
+
+@pytest.mark.parametrize("promoter", ["turn", "beat", "promote"])
+def test_a_due_job_that_passes_while_the_supervisor_is_awake(store: Store, promoter: str) -> None:
+    """Whoever promotes, also if the supervisor has not looked since: the next due job wakes it."""
+    boss = Boss(store)
+    executor, waiter = boss.lane(), store.hints(boss.id)
+    one = add(store, delay=30)
+    has_hint(waiter, 0.1)
+    eventually(lambda: store.now() >= record(store, one).created_at + 30)
+    if promoter == "turn":
+        executor.one()
+    elif promoter == "beat":
+        boss.beat()
+    else:
+        store.promote()
+    add(store, delay=60_000)
+    assert has_hint(waiter)
+    waiter.close()
+
+
 # ---- await_end ------------------------------------------------------------------------------------------------------
 
 
@@ -385,5 +421,21 @@ def test_a_descriptor_ends_the_wait(store: Store) -> None:
     timer.join()
     os.close(reader)
     os.close(writer)
+    assert found == []
+    assert took < 4
+
+
+def test_a_descriptor_beyond_those_that_select_knows(store: Store) -> None:
+    """A process that has a thousand files open can still wait."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2048)), hard))
+    one = add(store)
+    reader, writer = os.pipe()
+    high = fcntl.fcntl(reader, fcntl.F_DUPFD_CLOEXEC, 1100)
+    os.write(writer, b"x")
+    found, took = timed(lambda: store.await_end([one], 5, wake=high))
+    for descriptor in (reader, writer, high):
+        os.close(descriptor)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert found == []
     assert took < 4

@@ -114,6 +114,17 @@ def test_help_is_light() -> None:
         ("enqueue", "shop.add", "--schedule-in", "1", "--schedule-at", "2030-01-01"),
         ("info", "--only-queues", "--only-workers"),
         ("info", "--interval", "0"),
+        ("enqueue", "shop.add", "--schedule-in", "-5"),
+        ("enqueue", "shop.add", "--retry-interval", "5"),
+        ("enqueue", "shop.add", "--retry-interval", "5", "--retry-max", "0"),
+        ("enqueue", "add"),
+        ("enqueue", "shop.add", "-q", "bad name"),
+        ("enqueue", "shop.add", "--job-id", "not an id"),
+        ("enqueue", "shop.add", "--timeout", "0"),
+        ("worker", "bad name"),
+        ("worker", "--path", "/nope"),
+        ("worker", "--grace", "-5"),
+        ("info", "bad name"),
     ],
 )
 def test_usage_errors(winch: Winch, words: tuple[str, ...]) -> None:
@@ -126,12 +137,37 @@ def test_usage_errors(winch: Winch, words: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("words", [("info",), ("enqueue", "shop.add", "1"), ("worker", "--burst")])
 def test_malformed_url(winch: Winch, words: tuple[str, ...]) -> None:
-    """A URL that is none: the message says so, lists what there is, and the exit code is 1."""
+    """A URL that is none: the first line says so, those below list what there is, and the exit code is 2."""
     run = winch(*words, "--url", "htp://localhost")
-    assert run.returncode == 1
-    assert run.stderr.startswith("Error: htp://localhost: ")
+    assert run.returncode == 2
+    assert run.stderr.startswith("Error: htp://localhost: there is no htp:// store")
     assert "redis://localhost" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("words", [("worker", "bad name"), ("info", "default", "bad name")])
+def test_no_name_of_a_queue(winch: Winch, project: Path, words: tuple[str, ...]) -> None:
+    """A name that no queue can have is refused as by `Queue`, in one line, and no store is made."""
+    run = winch(*words)
+    assert run.stderr.startswith("Error: 'bad name' is no queue name: ")
+    assert len(run.stderr.splitlines()) == 1
+    assert not (project / ".winch").exists()
+
+
+def test_no_such_folder(winch: Winch) -> None:
+    """A folder that is not there is refused in one line, wherever it was named."""
+    by_flag, by_environment = winch("worker", "--path", "/nope"), winch("worker", WINCH_PATH="/nope")
+    assert by_flag.stderr == by_environment.stderr
+    assert by_flag.stderr.startswith("Error: no such folder: /nope ")
+    assert by_environment.returncode == 2
+
+
+def test_pid_file_that_cannot_be_written(winch: Winch, project: Path) -> None:
+    """The worker does not start, and one line tells why."""
+    run = winch("worker", "--burst", "--pid", "/nope/x")
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[1:] == ["Error: cannot write the pid file /nope/x: No such file or directory"]
+    assert not (project / ".winch").exists()
 
 
 @pytest.mark.parametrize("words", [("info",), ("enqueue", "shop.add", "1")])
@@ -199,21 +235,13 @@ def test_options_of_enqueue(winch: Winch, store_url: str) -> None:
     assert states == ["scheduled", "scheduled", "deferred"]
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("shop.add", "--depends-on", "nobody"), "nobody"),
-        (("shop.add", "--job-id", "not an id"), "not an id"),
-        (("shop.add", "--timeout", "0"), "timeout"),
-        (("shop.add", "-q", "no queue!"), "no queue!"),
-    ],
-)
-def test_refused_enqueue(winch: Winch, words: tuple[str, ...], message: str) -> None:
-    """What the library refuses is one clear line and exit code 1."""
-    run = winch("enqueue", *words, "--quiet")
+def test_refused_enqueue(winch: Winch) -> None:
+    """What the store refuses is one clear line and exit code 1."""
+    run = winch("enqueue", "shop.add", "--depends-on", "nobody", "--quiet")
     assert run.returncode == 1
-    assert "Traceback" not in run.stderr
-    assert message in run.stderr
+    assert run.stderr.startswith("Error: ")
+    assert "nobody" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
 
 
 def test_number_is_text(winch: Winch) -> None:
@@ -228,9 +256,16 @@ def test_number_is_text(winch: Winch) -> None:
 def test_the_projects_store(winch: Winch, project: Path) -> None:
     """Without configuration the store is in the project's folder, and the line says so."""
     run = winch("enqueue", "shop.add", ":1")
-    assert f"store: sqlite:///{project}/.winch/jobs.db (" in run.stderr
-    assert "project" in run.stderr
+    assert f"store: sqlite:///{project}/.winch/jobs.db (from the project folder)\n" in run.stderr
     assert (project / ".winch" / "jobs.db").exists()
+
+
+def test_the_store_of_a_plain_folder(winch: Winch, project: Path) -> None:
+    """A folder that nothing marks as a project is called the current folder, before and after the store is made."""
+    (project / "pyproject.toml").unlink()
+    for _ in range(2):
+        run = winch("enqueue", "shop.add", ":1")
+        assert f"store: sqlite:///{project}/.winch/jobs.db (from the current folder)\n" in run.stderr
 
 
 def test_store_from_the_environment(winch: Winch, project: Path) -> None:
@@ -314,6 +349,20 @@ def test_a_worker_at_work(project: Path, winch: Winch, store_url: str, tmp_path:
     assert "default: w1 (busy)" in by_queue
     assert data["workers"][0]["jobs"][0]["function"] == "shop.wait"
     assert not pid.exists()
+
+
+def test_a_killed_worker(project: Path, winch: Winch, store_url: str, tmp_path: Path) -> None:
+    """`info` shows a worker of this host as dead as soon as its process is gone, long before its ttl is over."""
+    winch("enqueue", "shop.wait", str(tmp_path / "go"), "--url", store_url)
+    command = [sys.executable, "-m", "winch", "worker", "--name", "w1", "--url", store_url]
+    with subprocess.Popen(command, cwd=project, env=environment(), stderr=subprocess.DEVNULL) as worker:
+        try:
+            wait_for(lambda: ": busy default" in winch("info", "--url", store_url).stdout, "busy worker")
+        finally:
+            worker.kill()
+    shown = winch("info", "--url", store_url).stdout
+    assert f" {worker.pid}): dead (its process is gone) default." in shown
+    assert json.loads(winch("info", "--json", "--url", store_url).stdout)["workers"][0]["state"] == "dead"
 
 
 @pytest.mark.redis

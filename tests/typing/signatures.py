@@ -3,7 +3,7 @@
 from collections.abc import Coroutine
 from typing import Any, assert_type
 
-from winch import Call, Job, Queue, Task, call, task
+from winch import Call, Job, Queue, Task, call, requeue_job, task
 
 
 def sync_job(user: int, *, body: str = "") -> str:
@@ -80,6 +80,8 @@ async def check_results(job: Job[str]) -> None:
     assert_type(job.result(timeout=1), str)
     assert_type(await job.aresult(), str)
     assert_type(job.return_value(), str | None)
+    assert_type(job.result("5m"), str)
+    assert_type(requeue_job(job.get_id()), Job[Any])
     takes_wider(job)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from winch.callables import Admission, check_signature, importing, own_path, parameters, path_of, project_root
-from winch.errors import EnqueuedDuringImport, Refused, UnimportableFunction
+from winch.errors import DecodeError, EnqueuedDuringImport, Refused, UnimportableFunction
 
 HERE = __name__
 
@@ -97,6 +97,9 @@ PATHLESS: list[tuple[Any, str]] = [
     ("send", "package.module.function"),
     ("shop..send", "package.module.function"),
     ("", "package.module.function"),
+    (None, r"None is no function: pass the function, not its result: enqueue\(f, 1\)"),
+    (5, "5 is no function"),
+    ([1] * 1000, r"^.{80} is no function"),
 ]
 
 
@@ -177,7 +180,6 @@ def test_what_is_merely_importable_does_not_run(project: Path) -> None:
         "subprocess.run",
         "builtins.eval",
         "pytest.main",
-        "nowhere.f",
         "winch.codec.permit_pickle",
     ):
         with pytest.raises(Refused, match="--allow"):
@@ -185,6 +187,23 @@ def test_what_is_merely_importable_does_not_run(project: Path) -> None:
     for path in ("shopx2.system", "shopx2.os.system", "shopx2.subprocess.run", "shopx2.p"):
         with pytest.raises(Refused, match="found as shopx2"):
             admission.resolve(path)
+
+
+def test_modules_that_do_not_exist(project: Path) -> None:
+    """No flag would help: the text names the module and where it was looked for."""
+    (project / "lib").mkdir()
+    (project / "lib" / "shopx9.py").touch()
+    admission = Admission([project / "lib"])
+    text = rf"nowhere\.f cannot be found: there is no module 'nowhere' in {project}/lib or on Python's own path"
+    with pytest.raises(Refused, match=text) as caught:
+        admission.resolve("nowhere.f")
+    assert "--allow" not in str(caught.value)
+    with pytest.raises(DecodeError, match=r"the class nowhere\.Order cannot be found"):
+        admission.load_class("nowhere.Order")
+    assert "no module 'nowhere'" in (admission.advice("nowhere.f") or "")
+    assert "--allow" in (admission.advice("shopx9.f") or "")  # it is there, but not on this process's path
+    assert "--allow" in (admission.advice("sys.exit") or "")
+    assert "--allow" in (admission.advice("__main__.f") or "")
 
 
 def test_refused_modules_are_not_imported(project: Path) -> None:
@@ -222,7 +241,7 @@ def test_missing_functions_tell_so(project: Path) -> None:
     admission = Admission([project])
     with pytest.raises(AttributeError, match="renamed"):
         admission.resolve("shopx5.g")
-    with pytest.raises(TypeError, match="cannot be called"):
+    with pytest.raises(TypeError, match="is of type int, which cannot be called"):
         admission.resolve("shopx5.f")
     with pytest.raises(ModuleNotFoundError, match="no_such_module_at_all"):
         admission.resolve("shopx6.f")

@@ -87,6 +87,13 @@ def test_states_of_workers() -> None:
     ]
 
 
+def test_worker_whose_process_is_gone() -> None:
+    """A worker that was killed is dead at once, whatever the store still says of it."""
+    killed = WorkerView(worker("a", "q", jobs=("x",)).record, (), gone=True)
+    assert killed.state == "dead"
+    assert killed.text == "dead (its process is gone) q. jobs: 0 finished, 0 failed"
+
+
 def test_by_queue() -> None:
     """`--by-queue` lists the workers of each queue."""
     shown = snapshot((queue("default"), queue("low")), (worker("w1", "default", jobs=("x",)), worker("w2", "default")))

@@ -16,7 +16,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 # From low to high (DESIGN.md section 3). A name stands for winch.<name> and all modules below it; "" is winch itself.
 # A module may import from its own layer and from lower ones.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "states", "options", "config", "callables", "codec", "events", "ids", "metrics"}),
+    frozenset({"errors", "states", "options", "config", "callables", "codec", "events", "ids", "metrics", "polling"}),
     frozenset({"stores"}),
     frozenset({"job", "running"}),
     frozenset({"queue", "registry", "group", "decorators", "cron"}),

@@ -3,13 +3,26 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from tests.fundamentals.worker import NUMBERS, work
-from winch import Job, JobCanceled, JobFailed, JobStatus, JobStopped, NoSuchJob, Queue, ResultTimeout, current_job
-from winch.errors import InvalidJobOperation, ResultGone, ResultInsideJob
+from winch import (
+    Job,
+    JobCanceled,
+    JobFailed,
+    JobStatus,
+    JobStopped,
+    NoSuchJob,
+    Queue,
+    ResultTimeout,
+    cancel_job,
+    current_job,
+    requeue_job,
+)
+from winch.errors import InvalidJobOperation, InvalidOption, ResultGone, ResultInsideJob
 from winch.job import get_current_job
 from winch.job.waiting import EndWaiter, end_waiter
 from winch.stores import open_store
@@ -61,6 +74,7 @@ def test_what_a_job_tells(queue: Queue, store: Store) -> None:
     assert fetched.created_at.utcoffset() is not None
     assert (fetched.started_at, fetched.ended_at, fetched.due_at, fetched.worker_name) == (None, None, None, None)
     assert fetched.get_position() == 0
+    assert fetched.get_id() == job.id
     assert repr(fetched) == f"<Job {job.id} queued in default>"
 
 
@@ -141,6 +155,46 @@ def test_result_waits(queue: Queue, store: Store) -> None:
     assert job.result(timeout=10) == 1
     assert time.monotonic() - started < 5
     worker.join()
+    job.connection.delete([job.id])
+    assert [attempt.outcome for attempt in job.attempts] == ["finished"]  # the handle keeps the end
+    assert job.ended_at is not None
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_the_end_comes_with_the_end_of_the_time(
+    queue: Queue, store: Store, monkeypatch: pytest.MonkeyPatch, asynchronous: bool
+) -> None:
+    """The record read for the text of `ResultTimeout` may show how the job ended: that is the answer then."""
+    good, bad, gone = queue.enqueue(add, 1), queue.enqueue(fail), queue.enqueue(add, 1, result_ttl=0)
+
+    def tell_nobody(_waiter: EndWaiter, job_id: str, _deliver: Callable[..., None]) -> tuple[str, int]:
+        work(store)
+        return job_id, 0
+
+    monkeypatch.setattr(EndWaiter, "watch", tell_nobody)
+
+    def result(job: Job[Any]) -> Any:
+        return asyncio.run(job.aresult(0.05)) if asynchronous else job.result(0.05)
+
+    assert result(good) == 1
+    with pytest.raises(JobFailed) as caught:
+        result(bad)
+    assert caught.value.message == "no"
+    assert [attempt.outcome for attempt in bad.attempts] == ["failed"]
+    with pytest.raises(ResultGone):
+        result(gone)
+
+
+@pytest.mark.parametrize("timeout", [-1, "soon"])
+def test_times_that_cannot_be_waited(queue: Queue, timeout: Any) -> None:
+    """-1 is no "without end" here; a duration in words is fine."""
+    job = queue.enqueue(add, 1)
+    with pytest.raises(InvalidOption, match="timeout"):
+        job.result(timeout=timeout)
+    with pytest.raises(InvalidOption, match="timeout"):
+        asyncio.run(job.aresult(timeout=timeout))
+    with pytest.raises(ResultTimeout, match=r"within 0\.01 s"):
+        job.result(timeout="0.01s")
 
 
 def test_many_wait_at_once(queue: Queue, store: Store) -> None:
@@ -230,6 +284,20 @@ def test_stopping_and_requeuing(queue: Queue, store: Store) -> None:
     assert job.is_queued
 
 
+def test_canceling_and_requeuing_by_id(queue: Queue, store: Store) -> None:
+    """RQ's functions."""
+    job = queue.enqueue(add, 1)
+    cancel_job(job.id, connection=store)
+    assert job.is_canceled
+    with pytest.raises(InvalidJobOperation):
+        cancel_job(job.id, store)
+    again = requeue_job(job.id, connection=store)
+    assert (again, again.is_queued) == (job, True)
+    for function in (cancel_job, requeue_job):
+        with pytest.raises(NoSuchJob):
+            function("nobody", store)
+
+
 def test_meta(queue: Queue, store: Store) -> None:
     """Is written as a whole, and read again by refresh."""
     job = queue.enqueue(add, 1, meta={"a": 1})
@@ -237,8 +305,12 @@ def test_meta(queue: Queue, store: Store) -> None:
     other.meta["b"] = (2,)
     other.save_meta()
     assert job.meta == {"a": 1}
+    assert job.get_meta(refresh=False) == {"a": 1}
+    assert job.get_meta() == job.meta == {"a": 1, "b": (2,)}
+    other.meta["b"] = 3
+    other.save_meta()
     job.refresh()
-    assert job.meta == {"a": 1, "b": (2,)}
+    assert job.meta == {"a": 1, "b": 3}
     job.delete()
     with pytest.raises(NoSuchJob):
         job.save_meta()

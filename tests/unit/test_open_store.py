@@ -84,6 +84,7 @@ def test_an_import_path(monkeypatch: pytest.MonkeyPatch) -> None:
         "sqlite:///jobs.db?namespace=shop",
         "postgres://localhost/jobs",
         "redis://localhost/0?names=shop",
+        "redis://localhost/shop",
         "redis://localhost/0?namespace=a b",
         "redis://[::1/0",
         "no_such_module:client",

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -186,10 +187,13 @@ def test_prepared_data(queue: Queue) -> None:
 def test_refused_jobs_leave_nothing(queue: Queue) -> None:
     """Every error of enqueue comes before anything is written."""
     queue.enqueue(send, 1, job_id="a")
-    with pytest.raises(DuplicateJob):
+    with pytest.raises(DuplicateJob, match=r"^the id a is in use.*: give another job_id") as taken:
         queue.enqueue(send, 1, job_id="a")
-    with pytest.raises(UnknownDependency):
+    assert taken.value.job_id == taken.value.args[1] == "a"
+    assert str(pickle.loads(pickle.dumps(taken.value))) == str(taken.value)
+    with pytest.raises(UnknownDependency, match=r"^[^(]*nobody.*: enqueue it first") as unknown:
         queue.enqueue(send, 1, depends_on="nobody")
+    assert unknown.value.job_id == "nobody"
     with pytest.raises(EncodeError):
         queue.enqueue(send, object())
     with pytest.raises(UnimportableFunction, match="lambda"):
@@ -197,6 +201,25 @@ def test_refused_jobs_leave_nothing(queue: Queue) -> None:
     with pytest.raises(EnqueuedDuringImport), importing_for("x.f"):
         queue.enqueue(send, 1)
     assert queue.count == 1
+
+
+@pytest.mark.parametrize("result", [None, 5, [1]])
+def test_a_result_instead_of_a_function(queue: Queue, result: Any) -> None:
+    """`enqueue(f())` is told from `enqueue(f)`, whatever else is given."""
+    with pytest.raises(UnimportableFunction, match="pass the function, not its result"):
+        queue.enqueue(result, job_timeout=3)
+    with pytest.raises(UnimportableFunction, match="pass the function, not its result"):
+        queue.using().enqueue_in(5, result)
+    with pytest.raises(UnimportableFunction, match="pass the function, not its result"):
+        queue.enqueue_many([call(result)])
+
+
+def test_the_name_of_the_time_limit(queue: Queue) -> None:
+    """RQ has two, and each error tells the other."""
+    with pytest.raises(InvalidOption, match="here it is called timeout"):
+        queue.enqueue_call(send, [1], job_timeout=60)  # pyright: ignore[reportCallIssue]
+    with pytest.raises(InvalidOption, match="here it is called timeout"):
+        queue.using(job_timeout=5)  # pyright: ignore[reportCallIssue]
 
 
 def test_callbacks_are_jobs(queue: Queue, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,6 +251,17 @@ def test_what_a_queue_shows(queue: Queue, store: Store) -> None:
     assert Queue("other", store).fetch_job(first.id) is None
     assert Queue.all(store) == [queue]
     assert queue.empty() == 2
+
+
+def test_removing_a_job(queue: Queue, store: Store) -> None:
+    """It is canceled; what is not queued here stays as it is."""
+    first, second, later = queue.enqueue(send, 1), queue.enqueue(send, 2), queue.enqueue_in(60, send, 3)
+    queue.remove(first)
+    Queue("other", store).remove(second)
+    for other in (first, later, "nobody"):
+        queue.remove(other)
+    assert queue.job_ids == [second.id]
+    assert (first.is_canceled, later.is_scheduled) == (True, True)
 
 
 def test_deleting_a_queue(queue: Queue, store: Store) -> None:
@@ -265,6 +299,30 @@ def test_a_function_that_workers_would_refuse(queue: Queue, caplog: pytest.LogCa
         queue.enqueue("math.factorial", 3)
         queue.enqueue("math.factorial", 3)
     assert [record.getMessage().count("--allow 'math.factorial'") for record in caplog.records] == [1]
+
+
+def test_a_module_that_does_not_exist(queue: Queue, caplog: pytest.LogCaptureFixture) -> None:
+    """The warning does not advise to allow it."""
+    calls._judged.discard("nomodule.f")  # pyright: ignore[reportPrivateUsage]
+    with caplog.at_level(logging.WARNING, "winch"):
+        queue.enqueue("nomodule.f")
+    assert "there is no module 'nomodule' in" in caplog.text
+    assert "--allow" not in caplog.text
+
+
+def test_pickled_arguments_that_workers_would_refuse(queue: Queue, caplog: pytest.LogCaptureFixture) -> None:
+    """Are enqueued all the same, and warned of once, unless the settings permit them."""
+    codec.permit_pickle()
+    try:
+        calls._judge_pickle.cache_clear()  # pyright: ignore[reportPrivateUsage]
+        queue.enqueue(send, object(), codec="pickle")
+    finally:
+        codec.permit_pickle(False)
+    assert not caplog.records
+    calls._judge_pickle.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    for _ in range(2):
+        queue.enqueue(send, object(), codec="pickle")
+    assert ["WINCH_PICKLE=1" in record.getMessage() for record in caplog.records] == [True]
 
 
 # ---- async ----

@@ -42,7 +42,19 @@ def test_a_clients_settings_are_taken_over() -> None:
     assert (connection.db, connection.password) == (2, "p/w")
 
 
-@pytest.mark.parametrize("url", ["http://localhost", "redis+sentinel://host", "redis://host?socket_timeout=x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost",
+        "redis+sentinel://host",
+        "redis+sentinel://host/main/shop",
+        "redis+cluster://host/3",
+        "redis://host?socket_timeout=x",
+        "redis://:pw@host:6379/shop",
+        "rediss://host/-1",
+        "valkey://host/1/2",
+    ],
+)
 def test_what_is_no_address_is_refused(url: str) -> None:
     """The error names the address."""
     with pytest.raises(InvalidURL):

@@ -9,7 +9,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import cast
 
 import pytest
@@ -110,7 +110,7 @@ def test_a_silent_server_meets_the_deadline(store: RedisStore, server: RedisServ
 def test_an_absent_server_meets_the_deadline(server: RedisServer) -> None:
     """Without a connection the call has not happened."""
     server.stop()
-    with pytest.raises(StoreUnavailable, match="has not happened"):
+    with pytest.raises(StoreUnavailable, match="has not happened; is the server running"):
         put(RedisStore(server.tcp_url, StoreOptions(deadline=0.3)))
 
 
@@ -153,6 +153,59 @@ def test_refusals_say_what_to_do(server: RedisServer, client: Redis) -> None:
     client.config_set("requirepass", "secret")
     with pytest.raises(StoreRefused, match="password"):
         RedisStore(server.tcp_url).queues()
+
+
+@pytest.mark.parametrize("verb", ["queues", "enqueue", "turn"])
+def test_a_refused_connection_says_what_to_do(server: RedisServer, verb: str) -> None:
+    """What the server refuses before the first call is told with the place, whatever the call."""
+    store = RedisStore(f"redis://127.0.0.1:{server.port}/99", StoreOptions(deadline=1.5))
+    if verb == "turn":
+        store._calls.is_open = True  # pyright: ignore[reportPrivateUsage] - as if it had been open before
+    calls: dict[str, Callable[[], object]] = {
+        "queues": store.queues,
+        "enqueue": lambda: put(store),
+        "turn": lambda: store.turn("x", 1, (), (), ["q"], 9, {}),
+    }
+    with pytest.raises(StoreRefused, match=rf"{server.port}/99 .*out of range.*number of the database"):
+        calls[verb]()
+
+
+def test_a_login_that_is_not_wanted(server: RedisServer) -> None:
+    """A password for a server that has none, or a user that it does not know."""
+    for login in (":pw", "me:pw"):
+        with pytest.raises(StoreRefused, match="check the address"):
+            RedisStore(f"redis://{login}@127.0.0.1:{server.port}/0").queues()
+
+
+@pytest.mark.parametrize("cause", ["rights", "type"])
+def test_a_waiter_that_is_refused_rests(
+    store: RedisStore, client: Redis, cause: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A sleeper that may not listen looks every half second, says why once, and listens as soon as it may."""
+    store.open()
+    if cause == "rights":
+        client.execute_command("ACL", "SETUSER", "default", "-blpop")
+    else:
+        client.set("{winch}:marker:q", "something else")
+    waiter, takes, until = store.waiter(["q"]), 0, time.monotonic() + 1.2
+    while time.monotonic() < until:
+        waiter.arm()
+        select.select([waiter], [], [], until - time.monotonic() if waiter.poll is None else waiter.poll)
+        takes += waiter.take()
+    assert 2 <= takes <= 6
+    [told] = [each for each in caplog.records if each.name == "winch"]
+    assert store.place in told.getMessage()
+    if cause == "rights":
+        client.execute_command("ACL", "SETUSER", "default", "+blpop")
+    else:
+        client.delete("{winch}:marker:q")
+    time.sleep(0.5)
+    waiter.arm()
+    assert waiter.poll is None
+    put(store)
+    assert select.select([waiter], [], [], 5)[0]
+    assert waiter.take()
+    waiter.close()
 
 
 def test_reading_makes_no_store(store: RedisStore, client: Redis) -> None:

@@ -62,6 +62,8 @@ def test_each_job_is_in_one_registry(queue: Queue, store: Store) -> None:
         assert (len(registry), registry.count, bool(registry)) == (1, 1, True)
         assert registry.get_queue() == queue
     assert later in ScheduledJobRegistry("default", store)
+    assert FailedJobRegistry(queue=queue) == queue.failed
+    assert FailedJobRegistry(queue=Queue("a", store)).get_queue() == Queue("a", store)
     assert queue.failed_job_registry == queue.failed == FailedJobRegistry("default", store)
     assert bad not in queue.finished
     assert bool(StartedJobRegistry("default", store))

@@ -158,6 +158,14 @@ def test_a_damaged_file_is_refused(store: SQLiteStore, path: Path) -> None:
         store.enqueue([job()])
 
 
+@pytest.mark.parametrize("create", [True, False])
+def test_a_place_where_nothing_can_be(path: Path, create: bool) -> None:
+    """A folder that cannot be made or looked into is refused, with what to do."""
+    path.write_text("no folder")
+    with pytest.raises(StoreRefused, match="make the folder writable for this user, or give another place"):
+        SQLiteStore(path / "deep" / "jobs.db").open(create=create)
+
+
 def test_a_full_disk(store: SQLiteStore) -> None:
     """What does not fit is refused as a whole; what was there stays, and small steps go on."""
     store.enqueue([job()])

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any, TypeGuard, cast
 from urllib.parse import unquote, urlsplit
@@ -51,7 +52,7 @@ class Admission:
         """The function at a path.
 
         Raises:
-            Refused: It may not run here; the text has the flag that lets it.
+            Refused: It may not run here, or there is no such module; the text says what to do.
             Exception: Whatever its import raises.
         """
         found = self._functions.get(path)
@@ -64,7 +65,7 @@ class Admission:
             raise Refused(self._refusal(path))
         target = self._import(path)
         if not callable(target):
-            raise TypeError(f"{path} is a {type(target).__name__}, which cannot be called")
+            raise TypeError(f"{path} is of type {type(target).__name__}, which cannot be called")
         if not self._admits_target(path, target):
             raise Refused(self._refusal(path, own_path(target)))
         return unwrap_task(target)
@@ -159,12 +160,19 @@ class Admission:
         return any(file.is_relative_to(root) for root in self.roots)
 
     def _refusal(self, path: str, own: str = "", what: str = "the function") -> str:
+        folders = ", ".join(map(str, self.roots)) or "no folder"
+        top = path.partition(".")[0]
+        if not own and split_script(path) is None and _is_missing(top, self.roots):
+            return (
+                f"{what} {path} cannot be found: there is no module {top!r} in {folders} or on Python's own path. "
+                "Correct the name, or start the worker in its project's folder (or with --path)"
+            )
         name = own or path
         alias = f" (found as {path})" if own and own != path else ""
         flag = name if own or split_script(path) is None else path
         return (
             f"{what} {name}{alias} is not the project's own, so it is not run: start the worker with --allow '{flag}', "
-            f"or in its project's folder (it looks in {', '.join(map(str, self.roots)) or 'no folder'})"
+            f"or in its project's folder (it looks in {folders})"
         )
 
 
@@ -181,15 +189,27 @@ def _module_of(target: Any) -> str:
     return str(getattr(target, "__module__", None) or type(target).__module__)
 
 
+def _spec_of(top: str) -> ModuleSpec | None:
+    """How a top-level module is found, None if it is not. Imports nothing."""
+    known: ModuleSpec | None = getattr(sys.modules.get(top), "__spec__", None)
+    if known is not None:
+        return known
+    try:
+        return importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+
+
+def _is_missing(top: str, roots: Sequence[Path]) -> bool:
+    """Whether there is no such module: not loaded, not on `sys.path`, and not in one of these folders."""
+    if top in sys.modules or _spec_of(top) is not None:
+        return False
+    return PathFinder.find_spec(top, [str(root) for root in roots]) is None
+
+
 def _files_of(top: str) -> list[Path]:
     """Where a top-level module lives: its file, or its folders if it is a namespace package."""
-    module = sys.modules.get(top)
-    spec = getattr(module, "__spec__", None)
-    if spec is None:
-        try:
-            spec = importlib.util.find_spec(top)
-        except (ImportError, ValueError):
-            return []
+    spec = _spec_of(top)
     if spec is None:
         return []
     if spec.has_location and spec.origin:

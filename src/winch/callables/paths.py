@@ -58,7 +58,7 @@ def path_of(function: Callable[..., Any] | str) -> str:
 
     Raises:
         UnimportableFunction: It has none: a lambda, a function inside a function, a method of an instance, an object,
-            or typed into an interactive session.
+            or typed into an interactive session. Or it is no function at all.
     """
     if isinstance(function, str):
         if not (_DOTTED.fullmatch(function) or _SCRIPT.fullmatch(function)):
@@ -66,6 +66,10 @@ def path_of(function: Callable[..., Any] | str) -> str:
                 f"{function!r} is not the path of a function: write package.module.function, or pass the function itself"
             )
         return function
+    if not callable(function):
+        raise UnimportableFunction(
+            f"{function!r:.80} is no function: pass the function, not its result: enqueue(f, 1), not enqueue(f(1))"
+        )
     try:
         return _path_of(function)
     except TypeError as error:  # not hashable
@@ -98,8 +102,8 @@ def _name_of(function: Callable[..., Any]) -> tuple[str, str]:
         return owner.__module__, f"{owner.__qualname__}.{function.__name__}"
     if owner is not None and not isinstance(owner, ModuleType):
         raise UnimportableFunction(
-            f"{function.__qualname__} is a method of a {type(owner).__name__} object, which would have to travel with the "
-            "job: enqueue a function that is given the object's id and loads it"
+            f"{function.__qualname__} is a method of an object (of {type(owner).__name__}), which would have to travel "
+            "with the job: enqueue a function that is given the object's id and loads it"
         )
     name = getattr(function, "__qualname__", None)
     holder = getattr(function, "__objclass__", None)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from winch.errors import StoreNotFound, WinchError
+from winch.errors import InvalidOption, InvalidURL, StoreNotFound, UnimportableFunction, WinchError
 
 __all__ = ["main"]
 
@@ -20,14 +20,18 @@ COMMANDS = {
 """The commands and what each does. The module `winch.cli.<name>` holds its `command`."""
 
 
-class NothingThere(click.ClickException):
-    """There is no store, and the command does not make one."""
+USAGE = (InvalidOption, InvalidURL, UnimportableFunction, StoreNotFound)
+"""Errors that another command line avoids: exit code 2, as for what click itself does not understand."""
+
+
+class Misused(click.ClickException):
+    """The command line, or a setting, cannot be used."""
 
     exit_code = 2
 
 
 class Commands(click.Group):
-    """The commands of `COMMANDS`. An error of winch becomes one line on stderr."""
+    """The commands of `COMMANDS`. An error of winch is told on stderr, without a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, in the order in which a newcomer needs them."""
@@ -49,12 +53,12 @@ class Commands(click.Group):
         """Run the command.
 
         Raises:
-            click.ClickException: winch said no. Exit code 2 if there is no store at that place, else 1.
+            click.ClickException: winch said no. Exit code 2 for the errors of `USAGE`, else 1.
         """
         try:
             return super().invoke(ctx)
         except WinchError as error:
-            kind = NothingThere if isinstance(error, StoreNotFound) else click.ClickException
+            kind = Misused if isinstance(error, USAGE) else click.ClickException
             raise kind(str(error)) from error
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
 from winch.config import Settings, default_url, load_settings, project_root
+from winch.queue import Queue
 from winch.stores import open_store
 from winch.stores.contract import Store
 
-__all__ = ["Place", "configure", "locate", "only_given", "say_place", "url_option"]
+__all__ = ["Place", "check_names", "configure", "locate", "only_given", "say_place", "url_option"]
 
 url_option = click.option(
     "-u", "--url", metavar="URL", help="The store: sqlite:///jobs.db, redis://host:6379/0, ... [WINCH_URL]"
@@ -76,7 +77,19 @@ def _origin(url: str | None, settings: Settings) -> str:
         return "WINCH_URL"
     if settings.url != default_url():
         return f"from the settings of {project_root()}"
-    return "from the project folder"
+    root = project_root()
+    # Asked from below it, the root is another folder if there is no marker that makes it the root.
+    return "from the project folder" if project_root(root / ".winch") == root else "from the current folder"
+
+
+def check_names(queues: Iterable[str]) -> None:
+    """Refuse names that no queue can have, with the client's own check.
+
+    Raises:
+        InvalidOption: One of them cannot be the name of a queue.
+    """
+    for name in queues:
+        Queue(name)
 
 
 def only_given(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,10 @@ def command(
     """Enqueue a call of FUNCTION, an import path like shop.mail.send_welcome."""
     if schedule_in is not None and schedule_at is not None:
         raise click.UsageError("--schedule-in and --schedule-at contradict each other.")
+    if schedule_in is not None and schedule_in < 0:
+        raise click.UsageError("--schedule-in takes 0 seconds or more: a job cannot run in the past.")
+    if retry_interval and not retry_max:
+        raise click.UsageError("--retry-interval is the wait before a retry: say with --retry-max how many there are.")
     call = arguments.parse(words)
     keywords = JobKeywords(**only_given(options))
     if retry_max:

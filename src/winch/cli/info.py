@@ -10,11 +10,12 @@ from datetime import datetime
 
 import click
 
-from winch.cli.common import Place, locate, say_place, url_option
+from winch.cli.common import Place, check_names, locate, say_place, url_option
 from winch.errors import StoreNotFound
 from winch.job import Job
 from winch.states import JobStatus
 from winch.stores.contract import JobRecord, Store, WorkerRecord
+from winch.worker.identity import is_gone
 
 __all__ = ["command"]
 
@@ -52,11 +53,19 @@ class QueueView:
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """One worker as it is shown. `jobs` holds the first of those it has in hand, `suspended`: its queues are paused."""
+    """One worker as it is shown.
+
+    Attributes:
+        record: What the store knows of it.
+        jobs: The first of those it has in hand.
+        suspended: All its queues are paused.
+        gone: Its process does not run any more; the store does not know yet.
+    """
 
     record: WorkerRecord
     jobs: tuple[JobRecord, ...]
     suspended: bool = False
+    gone: bool = False
 
     @property
     def name(self) -> str:
@@ -65,8 +74,8 @@ class WorkerView:
 
     @property
     def state(self) -> str:
-        """What it does: `busy`, `idle`, `suspended`, or `dead` if it has not been heard of for too long."""
-        if not self.record.alive:
+        """What it does: `busy`, `idle`, `suspended`, or `dead` if it is gone or was not heard of for too long."""
+        if self.gone or not self.record.alive:
             return "dead"
         if self.record.jobs:
             return "busy"
@@ -76,7 +85,11 @@ class WorkerView:
     def text(self) -> str:
         """The worker as words."""
         info = self.record.info
-        silent = f" (no sign of life for {self.record.beat_age / 1000:.0f} s)" if not self.record.alive else ""
+        silent = ""
+        if self.gone:
+            silent = " (its process is gone)"
+        elif not self.record.alive:
+            silent = f" (no sign of life for {self.record.beat_age / 1000:.0f} s)"
         done = f"jobs: {self.record.finished} finished, {self.record.failed} failed"
         return f"{self.state}{silent} {', '.join(info.queues)}. {done}"
 
@@ -117,6 +130,7 @@ def command(
     """
     if only_queues and only_workers:
         raise click.UsageError("--only-queues and --only-workers leave nothing to show.")
+    check_names(queues)
     place = _existing(url)
     if raw:
         say_place(place)
@@ -164,8 +178,12 @@ def look(place: Place, names: Sequence[str]) -> Snapshot:
     return Snapshot(
         place,
         tuple(QueueView(name, counts[name], name in paused) for name in counts),
-        tuple(WorkerView(record, _in_hand(store, record), paused.issuperset(record.info.queues)) for record in workers),
+        tuple(_worker_view(store, record, paused) for record in workers),
     )
+
+
+def _worker_view(store: Store, record: WorkerRecord, paused: set[str]) -> WorkerView:
+    return WorkerView(record, _in_hand(store, record), paused.issuperset(record.info.queues), is_gone(record.info))
 
 
 def _in_hand(store: Store, worker: WorkerRecord) -> tuple[JobRecord, ...]:

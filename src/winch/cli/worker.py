@@ -11,8 +11,9 @@ from typing import Any, get_args
 
 import click
 
-from winch.cli.common import Place, configure, locate, only_given, say_place, url_option
+from winch.cli.common import Place, check_names, configure, locate, only_given, say_place, url_option
 from winch.cli.types import duration, size
+from winch.errors import InvalidOption
 from winch.worker import WorkerSettings, run_worker
 from winch.worker.settings import Isolation, Order
 
@@ -69,6 +70,8 @@ def command(url: str | None, queues: tuple[str, ...], verbose: bool, pid: Path |
     configured = configure(
         url=url, path=options.pop("paths"), allow=options.pop("allow"), imports=options.pop("imports")
     )
+    check_names(queues)
+    _check_folders(configured.path)
     place = locate(url, configured)
     say_place(place)
     _warn_of_redis_url(place)
@@ -88,6 +91,12 @@ def command(url: str | None, queues: tuple[str, ...], verbose: bool, pid: Path |
         sys.exit(run_worker(settings))
 
 
+def _check_folders(paths: tuple[str, ...]) -> None:
+    for path in paths:
+        if not Path(path).is_dir():
+            raise InvalidOption(f"no such folder: {path} (from --path, WINCH_PATH or the project's settings)")
+
+
 def _warn_of_redis_url(place: Place) -> None:
     if os.environ.get("REDIS_URL") and place.origin not in ("--url", "WINCH_URL"):
         click.echo("warning: REDIS_URL is set, but winch reads WINCH_URL: jobs on Redis are not seen here.", err=True)
@@ -95,11 +104,18 @@ def _warn_of_redis_url(place: Place) -> None:
 
 @contextmanager
 def _pid_file(path: Path | None) -> Generator[None]:
-    """Keep the process id in a file while the worker runs."""
+    """Keep the process id in a file while the worker runs.
+
+    Raises:
+        click.ClickException: The file cannot be written.
+    """
     if path is None:
         yield
         return
-    path.write_text(f"{os.getpid()}\n", encoding="ascii")
+    try:
+        path.write_text(f"{os.getpid()}\n", encoding="ascii")
+    except OSError as error:
+        raise click.ClickException(f"cannot write the pid file {path}: {error.strerror}") from error
     try:
         yield
     finally:

@@ -11,10 +11,10 @@ A call is `01` (the version), then MessagePack: `[function, options or nil, argu
 their own, so that damaged arguments leave the function readable. A result is `01`, a letter for its codec, its bytes.
 
 Pickle runs code of whoever wrote the bytes, so `permit_pickle()` must have been called in the process that loads it. The
-worker does when it is started with `--allow pickle` or `WINCH_PICKLE=1`.
+worker does when it is started with `WINCH_PICKLE=1`.
 """
 
-from winch.codec.envelope import CallData, dumps_call, head, load_call, permit_pickle
+from winch.codec.envelope import CallData, dumps_call, head, load_call, permit_pickle, pickle_permitted
 from winch.codec.results import (
     ErrorInfo,
     dumps_error,
@@ -42,5 +42,6 @@ __all__ = [
     "load_meta",
     "load_result",
     "permit_pickle",
+    "pickle_permitted",
     "plain_result",
 ]

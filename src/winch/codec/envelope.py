@@ -25,6 +25,7 @@ __all__ = [
     "load_call",
     "load_pickle",
     "permit_pickle",
+    "pickle_permitted",
 ]
 
 VERSION = 1
@@ -60,6 +61,11 @@ class _Text(str):
 def permit_pickle(allowed: bool = True) -> None:
     """Let this process load pickled arguments and results. They run code of whoever wrote them."""
     _state["pickle"] = allowed
+
+
+def pickle_permitted() -> bool:
+    """Whether this process may load pickled arguments and results."""
+    return _state["pickle"]
 
 
 # ---- out ------------------------------------------------------------------------------------------------------------
@@ -275,7 +281,7 @@ def load_pickle(data: bytes) -> Any:
     if not _state["pickle"]:
         raise DecodeError(
             "it is pickled, and loading that runs code of whoever wrote it. "
-            "If you trust everybody who can write to the store: winch worker --allow pickle, or WINCH_PICKLE=1"
+            "If you trust everybody who can write to the store: WINCH_PICKLE=1 for the worker, and for who reads its results"
         )
     import pickle
 

@@ -71,7 +71,7 @@ class Unfit(Exception):
         kind = type(self.value)
         name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
         inside = f" (at {''.join(reversed(self.trail))})" if self.trail else ""
-        return f"{what}{inside} is a {name}, which cannot be encoded: {self.why}"
+        return f"{what}{inside} is of type {name}, which cannot be encoded: {self.why}"
 
 
 def read_one(data: bytes, hook: Callable[[int, bytes], Any] | None = None) -> Any:
@@ -121,7 +121,9 @@ def _write_zone(value: datetime | time) -> Any:
         return [zone.utcoffset(None) // timedelta(microseconds=1), name]
     if type(zone) is ZoneInfo and zone.key:
         return zone.key
-    raise Unfit(value, f"its tzinfo is a {type(zone).__module__}.{type(zone).__qualname__}: use zoneinfo.ZoneInfo")
+    raise Unfit(
+        value, f"its tzinfo is of type {type(zone).__module__}.{type(zone).__qualname__}: use zoneinfo.ZoneInfo"
+    )
 
 
 def _read_zone(zone: Any) -> tzinfo | None:

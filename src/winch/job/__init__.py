@@ -2,7 +2,7 @@
 
 from winch.job.connecting import Connection, get_store, local_admission, use_admission
 from winch.job.current import Running, current, current_job, get_current_job
-from winch.job.handle import Attempt, Job
+from winch.job.handle import Attempt, Job, cancel_job, requeue_job
 from winch.options import Callback, Dependency, Retry
 from winch.states import JobStatus
 
@@ -15,10 +15,12 @@ __all__ = [
     "JobStatus",
     "Retry",
     "Running",
+    "cancel_job",
     "current",
     "current_job",
     "get_current_job",
     "get_store",
     "local_admission",
+    "requeue_job",
     "use_admission",
 ]

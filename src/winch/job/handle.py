@@ -8,16 +8,17 @@ from typing import Any, TypeVar, cast
 
 from winch import codec
 from winch.callables import refuse_during_import
-from winch.errors import NoSuchJob, ResultGone, ResultInsideJob, ResultTimeout
+from winch.errors import InvalidOption, NoSuchJob, ResultGone, ResultInsideJob, ResultTimeout
 from winch.job.connecting import Connection, get_store, local_admission
 from winch.job.describing import last_error, no_result, why_no_result_yet
 from winch.job.inside import current
 from winch.job.view import Attempt, JobView, record_of_claim, record_of_new, ttl_seconds
 from winch.job.waiting import Ended, end_waiter, wait_for_end
+from winch.options import Duration, seconds
 from winch.states import ENDED, JobStatus
 from winch.stores.contract import Claim, JobRecord, NewJob, Store
 
-__all__ = ["Attempt", "Job"]
+__all__ = ["Attempt", "Job", "cancel_job", "requeue_job"]
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -156,6 +157,19 @@ class Job(JobView[R_co]):
         """Stopped while it ran."""
         return self._look() is JobStatus.STOPPED
 
+    def get_meta(self, refresh: bool = True) -> dict[str, Any]:
+        """Its `meta`.
+
+        Args:
+            refresh: Read the job again first; what was not saved is lost.
+
+        Raises:
+            NoSuchJob: It is gone.
+        """
+        if refresh:
+            self.refresh()
+        return self.meta
+
     def save_meta(self) -> None:
         """Write `meta`, all of it.
 
@@ -208,11 +222,11 @@ class Job(JobView[R_co]):
     def _value(self, record: JobRecord) -> R_co:
         return codec.load_result(record.result, local_admission().load_class)
 
-    def result(self, timeout: float | None = None, *, inside_job: bool = False) -> R_co:
+    def result(self, timeout: Duration | None = None, *, inside_job: bool = False) -> R_co:
         """Wait for the job to end, and return what its function returned.
 
         Args:
-            timeout: Seconds to wait at most, None is without end.
+            timeout: How long to wait at most, in seconds; None is without end.
             inside_job: Wait also inside a job, where the job waited for may never get a worker.
 
         Raises:
@@ -223,33 +237,37 @@ class Job(JobView[R_co]):
             ResultTimeout: It has not ended in time; the text says why that may be.
             ResultInsideJob: It has not ended, and this is a job itself.
             DecodeError: The value cannot be read here.
+            InvalidOption: `timeout` is negative or no duration.
         """
         refuse_during_import()
+        patience = _patience(timeout)
         record = self._store.get([self._id])[0]
         if record is not None and record.state not in ENDED:
             self._check_inside(inside_job)
             try:
-                record = wait_for_end(self._store, self._id, timeout)
+                record = wait_for_end(self._store, self._id, patience)
             except TimeoutError as error:
                 if type(error) is not TimeoutError:
                     raise
-                raise self._timed_out(timeout or 0) from None
+                record = self._ended_by_now(patience or 0)
         return self._outcome(record)
 
-    async def aresult(self, timeout: float | None = None, *, inside_job: bool = False) -> R_co:  # noqa: ASYNC109 - the twin of `result`
+    async def aresult(self, timeout: Duration | None = None, *, inside_job: bool = False) -> R_co:  # noqa: ASYNC109 - the twin of `result`
         """`result` for coroutines: the event loop goes on meanwhile.
 
         Args:
-            timeout: Seconds to wait at most, None is without end.
+            timeout: How long to wait at most, in seconds; None is without end.
             inside_job: Wait also inside a job, where the job waited for may never get a worker.
 
         Raises:
             ResultError: As `result`.
             DecodeError: As `result`.
+            InvalidOption: As `result`.
         """
         import asyncio
 
         refuse_during_import()
+        patience = _patience(timeout)
         if current.get() is not None and await asyncio.to_thread(self._look) not in (None, *ENDED):
             self._check_inside(inside_job)
         loop = asyncio.get_running_loop()
@@ -266,10 +284,10 @@ class Job(JobView[R_co]):
         waiter = end_waiter(self._store)
         ticket = waiter.watch(self._id, deliver)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(patience):
                 record = await future
         except TimeoutError:
-            raise await asyncio.to_thread(self._timed_out, timeout or 0) from None
+            record = await asyncio.to_thread(self._ended_by_now, patience or 0)
         finally:
             waiter.forget(ticket)
         return self._outcome(record)
@@ -282,9 +300,12 @@ class Job(JobView[R_co]):
                 "the other one may need. Use depends_on, or result(inside_job=True) if another worker runs it"
             )
 
-    def _timed_out(self, timeout: float) -> ResultTimeout:
-        record = self._store.get([self._id])[0] or self.record
-        return ResultTimeout(why_no_result_yet(self._store, record, timeout))
+    def _ended_by_now(self, patience: float) -> JobRecord | None:
+        """When the time is over: the record of a job that ended at the last moment, None of one that is gone."""
+        state = self._look()
+        if state is not None and state not in ENDED:
+            raise ResultTimeout(why_no_result_yet(self._store, self.record, patience)) from None
+        return None if state is None else self.record
 
     def _outcome(self, record: Ended) -> R_co:
         if isinstance(record, BaseException):
@@ -344,3 +365,43 @@ class Job(JobView[R_co]):
     def __repr__(self) -> str:
         record = self.record
         return f"<Job {self._id} {record.state} in {record.queue}>"
+
+
+def cancel_job(id: str, connection: Connection = None) -> None:
+    """Take the job of an id out of its queue for good, as `Job.cancel`.
+
+    Args:
+        id: Its id.
+        connection: See `Queue`.
+
+    Raises:
+        NoSuchJob: Nobody knows it.
+        InvalidJobOperation: It has ended, or it runs.
+    """
+    Job[Any].fetch(id, connection).cancel()
+
+
+def requeue_job(id: str, connection: Connection = None) -> Job[Any]:
+    """Run the job of an id again after it has ended, as `Job.requeue`. Returns the job.
+
+    Args:
+        id: Its id.
+        connection: See `Queue`.
+
+    Raises:
+        NoSuchJob: Nobody knows it.
+        InvalidJobOperation: It has not ended.
+    """
+    job = Job[Any].fetch(id, connection)
+    job.requeue()
+    return job
+
+
+def _patience(timeout: Duration | None) -> float | None:
+    """Seconds to wait for a result, None is without end."""
+    if timeout is None:
+        return None
+    number = seconds(timeout, "timeout")
+    if number < 0:
+        raise InvalidOption(f"result(timeout={timeout!r}): give 0 or more; leave it out to wait without end")
+    return number

@@ -65,6 +65,10 @@ class JobView(Generic[R_co]):
         """Its id."""
         return self._id
 
+    def get_id(self) -> str:
+        """RQ's way to ask for `id`."""
+        return self._id
+
     @property
     def connection(self) -> Store:
         """The store that it lives in."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import difflib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict, cast, get_args
 
@@ -125,7 +126,7 @@ class JobOptions:
         if not given:
             return DEFAULT_JOB
         if unknown := given.keys() - JobKeywords.__annotations__.keys():
-            raise InvalidOption(f"no such option: {', '.join(sorted(unknown))}")
+            raise InvalidOption(_unknown(unknown))
         values: dict[str, Any] = {name: _CHECKS[name](value) for name, value in given.items() if name in _CHECKS}
         run = {name: values.pop(name) for name in ("timeout", "retry", "description", "codec") if name in values}
         callbacks: tuple[tuple[CallbackEvent, Callback], ...] = tuple(
@@ -148,6 +149,17 @@ class JobOptions:
         """
         more = {name: value for name, value in keywords.items() if value is not None}
         return JobOptions.of(cast(JobKeywords, {**self.given, **more})) if more else self
+
+
+def _unknown(names: Iterable[str]) -> str:
+    return f"no such option: {', '.join(f'{name}{_hint(name)}' for name in sorted(names))}"
+
+
+def _hint(name: str) -> str:
+    if name in ("job_timeout", "default_timeout"):
+        return " (here it is called timeout)"
+    near = difflib.get_close_matches(name, JobKeywords.__annotations__, 1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _priority(value: int) -> int:

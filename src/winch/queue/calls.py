@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final, Generic, ParamSpec, TypeVar, cast, overload
 
 from winch.callables import parameters, path_of
 from winch.callables.paths import unwrap_task
-from winch.codec import dumps_call, dumps_meta
+from winch.codec import dumps_call, dumps_meta, pickle_permitted
 from winch.errors import AmbiguousOption
 from winch.ids import new_id
 from winch.job.connecting import local_admission
@@ -77,7 +77,7 @@ def split_options(
     given = kwargs.keys() & _OPTIONS
     if not given:
         return args, kwargs, NO_OPTIONS
-    if not isinstance(f, str) and (both := sorted(given & parameters(unwrap_task(f)))):
+    if callable(f) and (both := sorted(given & parameters(unwrap_task(f)))):
         raise AmbiguousOption(_ambiguous(f, both[0], kwargs[both[0]], way))
     options = {name: kwargs.pop(name) for name in given}
     if "job_timeout" in options:
@@ -126,6 +126,8 @@ def new_job(
     path = path_of(f)
     if path not in _judged:
         _judge(path, f)
+    if options.run.codec == "pickle":
+        _judge_pickle()
     depends = options.depends
     return NewJob(
         id=options.job_id or new_id(),
@@ -150,6 +152,17 @@ def _judge(path: str, f: Callable[..., Any] | str) -> None:
     advice = local_admission().advice(path, None if isinstance(f, str) else f)
     if advice:
         _logger.warning("a worker with this project's settings would refuse this job: %s", advice)
+
+
+@cache
+def _judge_pickle() -> None:
+    """Warn, once, of pickled arguments that a worker would refuse."""
+    local_admission()  # has read the settings
+    if not pickle_permitted():
+        _logger.warning(
+            "a worker with this project's settings would refuse pickled arguments: start it with WINCH_PICKLE=1 in its "
+            "environment, if you trust everybody who can write to the store. To read pickled results set it here, too"
+        )
 
 
 def _callbacks(options: JobOptions) -> tuple[NewCallback, ...]:

@@ -191,6 +191,16 @@ class Queue(Putting, Enqueuing):
         job = self.fetch_job(id_of(job_or_id))
         return None if job is None else job.get_position()
 
+    def remove(self, job_or_id: HasId | str) -> None:
+        """Take a queued job out of the queue: it is canceled. Nothing happens if it is not queued here.
+
+        Raises:
+            InvalidJobOperation: A worker has taken it at this moment.
+        """
+        job = self.fetch_job(id_of(job_or_id))
+        if job is not None and job.record.state is JobStatus.QUEUED:
+            job.cancel()
+
     # ---- the queue as a whole ----
 
     def empty(self) -> int:

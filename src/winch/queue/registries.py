@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from winch.errors import InvalidJobOperation
 from winch.job import Connection, Job, get_store
 from winch.options import HasId
+from winch.queue.putting import Putting
 from winch.states import ENDED, JobStatus
 from winch.stores.contract import Store
 
@@ -52,15 +53,16 @@ class Registry:
     Args:
         name: The queue's name.
         connection: See `Queue`.
+        queue: A queue, instead of both.
     """
 
     state: ClassVar[JobStatus]
     make_queue: ClassVar[Callable[[str, Store], Any]]
     """Set by the package, which knows `Queue`; this module must not."""
 
-    def __init__(self, name: str = "default", connection: Connection = None) -> None:
-        self.name = name
-        self._connection = connection
+    def __init__(self, name: str = "default", connection: Connection = None, queue: Putting | None = None) -> None:
+        self.name = name if queue is None else queue.name
+        self._connection = connection if queue is None else queue.connection
 
     @property
     def connection(self) -> Store:

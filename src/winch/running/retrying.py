@@ -10,6 +10,9 @@ from winch.options import RunOptions
 
 __all__ = ["Decision", "after_failure", "names_of"]
 
+LONGEST_DELAY = 100 * 365 * 86_400.0
+"""Seconds. What a job asks for beyond it is cut."""
+
 FINAL = frozenset({"refused", "undecodable"})
 """Reasons that another attempt would not change."""
 
@@ -48,8 +51,9 @@ def after_failure(
         error: The error itself, where it was raised in this process.
     """
     if isinstance(error, RetryLater):
+        delay = max(error.delay, 0.0) if error.delay <= LONGEST_DELAY else LONGEST_DELAY  # NaN and infinity too
         exhausted = error.counts and (options.retry is None or fails >= options.retry.max)
-        return Decision(not exhausted, delay=round(error.delay * 1000), counts=error.counts)
+        return Decision(not exhausted, delay=round(delay * 1000), counts=error.counts)
     policy = options.retry
     if reason in FINAL or isinstance(error, NoRetry) or policy is None:
         return Decision(False)

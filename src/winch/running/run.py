@@ -45,6 +45,7 @@ class Run:
         started: `time.monotonic_ns()` at its start.
         elapsed: Nanoseconds that it took, once it is over.
         armed: User code is running: an exception may be raised in it.
+        marked: It is known to the store as begun.
         interrupted: The exception that was raised in it from outside, if any.
     """
 
@@ -57,6 +58,7 @@ class Run:
         "interrupted",
         "is_async",
         "kwargs",
+        "marked",
         "options",
         "started",
         "target",
@@ -73,6 +75,7 @@ class Run:
         self.started = time.monotonic_ns()
         self.elapsed = 0
         self.armed = False
+        self.marked = claim.suspect
         self.interrupted: type[BaseException] | None = None
 
     @property
@@ -121,6 +124,9 @@ class Runner:
             call = codec.load_call(claim.payload, self._admission.load_class)
             run.function, run.options = call.function, call.run
             target = self._targets.get(call.function) or self._resolve(call.function)
+            run.args, run.kwargs = call.args, call.kwargs
+            if run.options.kind == "callback":
+                run.args = self._callback_arguments(run)
             run.armed = False
         except NewerPayload:
             run.armed = False
@@ -129,9 +135,6 @@ class Runner:
             run.armed = False
             return self._not_runnable(run, error)
         run.target, run.is_async = target
-        run.args, run.kwargs = call.args, call.kwargs
-        if run.options.kind == "callback":
-            run.args = self._callback_arguments(run)
         return None
 
     def _resolve(self, path: str) -> _Target:
@@ -173,7 +176,7 @@ class Runner:
         """Run a prepared job on this thread. Never raises."""
         try:
             return self._perform(run)
-        except (JobTimeout, JobInterrupted) as error:  # it came between the job and its bookkeeping
+        except BaseException as error:  # an interruption came between the job and its bookkeeping, or that went wrong
             run.armed = False
             return self._failed(run, error)
 

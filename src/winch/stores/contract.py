@@ -514,7 +514,7 @@ class HotPath(Protocol):
         the child is created `canceled`, reason `dependency` (its own later children follow the same rule). A parent's id
         that belongs to a job which vanished is unknown.
         An ended job with the same id is replaced, history, result and index entry included; children that `wait` for it
-        stay its children.
+        stay its children, and its `created_at` is later than that of the job it replaces.
 
         Raises:
             DuplicateJob: An id is used by a job that has not ended, or twice in `jobs`. The error's `args[1]` is the id.
@@ -535,12 +535,14 @@ class HotPath(Protocol):
         """Settle what is done, mark what has begun, fire, promote, and claim up to `room` jobs, in one step.
 
         The call is numbered: channel `executor`, number `number`. Repeated, it answers the claims of that turn that are
-        still held under the same tokens (as they are now); the rest of the answer is as it was. At most `TURN_BATCH` of each are given and taken.
+        still held under the same tokens (as they are now); the rest of the answer is as it was. At most `TURN_BATCH` of
+        each are given and taken.
 
         Order: settle (in order), begin, tally, `fire(100)`, `promote(100)` for the queues named, claim.
         Claiming takes the queues in the order given, paused ones never; in a queue first the oldest suspect, if this
         executor holds nothing and its worker runs no suspect: then the suspect is the only claim, marked begun. Otherwise
-        the unsuspected jobs with the lowest scores. A job whose `ttl` is over (only before its first run: `fails`, `crashes`
+        the unsuspected jobs with the lowest scores, none of them if this executor holds a suspect: nothing runs beside it
+        (this sets neither `more` nor `alone`). A job whose `ttl` is over (only before its first run: `fails`, `crashes`
         and `attempts` all 0) ends `canceled`, reason `expired`. A record that cannot be read is removed from `queued`, and
         listed as failed with reason `undecodable`; the turn goes on.
         At the end, each queue named or touched that has claimable work has its marker.

@@ -1,6 +1,6 @@
 """Messages between a supervisor and an executor: one JSON object per line over a socket pair.
 
-To the executor: the `Brief` first, then `{"do": "stop", "grace": s}`, `{"do": "lost", "token": n}` and
+To the executor: the `Brief` first, then `{"do": "stop", "grace": s}`, `{"do": "lost", "tokens": [n]}` and
 `{"do": "reconnect"}`.
 To the supervisor: `{"say": "ready"}`, `{"say": "failed", "traceback": text}` (it could not start) and
 `{"say": "bye", "why": "stopped" | "recycled" | "spent" | "lost"}` right before it exits.
@@ -8,8 +8,10 @@ To the supervisor: `{"say": "ready"}`, `{"say": "failed", "traceback": text}` (i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import threading
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -66,6 +68,8 @@ class Channel:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._rest = b""
+        self._outgoing = b""
+        self._lock = threading.Lock()
         self.closed = False
 
     def fileno(self) -> int:
@@ -73,11 +77,20 @@ class Channel:
         return self._socket.fileno()
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send a message. A peer that is gone is noticed when reading, not here."""
-        try:
-            self._socket.sendall(json.dumps(message).encode() + b"\n")
-        except OSError:
-            self.closed = True
+        """Send a message without ever waiting: what the other end does not take now goes with a later `send` or `flush`.
+
+        A peer that is gone is noticed when reading, not here: it may have left a message.
+        """
+        with self._lock:
+            self._outgoing += json.dumps(message).encode() + b"\n"
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what is left to send, as far as the other end takes it."""
+        with self._lock, contextlib.suppress(OSError):
+            while self._outgoing:
+                sent = self._socket.send(self._outgoing, socket.MSG_DONTWAIT)
+                self._outgoing = self._outgoing[sent:]
 
     def receive(self) -> list[dict[str, Any]]:
         """The messages that have come, waiting for at least one. `closed` is set when the other end is gone."""

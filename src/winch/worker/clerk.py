@@ -6,22 +6,23 @@ functions to call (`post`). While the store is gone the clerk repeats: a beat un
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import os
 import random
-import select
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
-from winch.errors import NotEnlisted, StoreError, StoreUnavailable
-from winch.stores.contract import Beat, Store, WorkerInfo
+from winch.errors import NotEnlisted, StoreError, StoreRefused
+from winch.ids import new_id
+from winch.polling import Pipe, readable
+from winch.stores.contract import Beat, Call, Store, Waiter, WorkerInfo
+from winch.worker.identity import is_gone
 from winch.worker.vitals import clock
 
-__all__ = ["Clerk", "process_start"]
+__all__ = ["Clerk"]
 
 T = TypeVar("T")
 Post = Callable[[Callable[[], None]], None]
@@ -37,7 +38,8 @@ class Clerk(threading.Thread):
 
     Args:
         store: Of its own.
-        info: The worker, already enlisted.
+        info: The worker.
+        to_enlist: The store does not know it yet.
         executors: Names the living executors.
         post: Has the main thread call a function.
         on_beat: Called on the main thread with each answer and the `clock()` at which its request was first sent.
@@ -49,6 +51,7 @@ class Clerk(threading.Thread):
         self,
         store: Store,
         info: WorkerInfo,
+        to_enlist: bool,
         executors: Callable[[], Sequence[str]],
         post: Post,
         on_beat: Callable[[Beat, int], None],
@@ -59,10 +62,11 @@ class Clerk(threading.Thread):
         self._store, self._info, self._executors, self._post = store, info, executors, post
         self._on_beat, self._on_lost, self._on_back = on_beat, on_lost, on_back
         self._tasks: deque[tuple[Callable[[Store], Any], Callable[[Any], None]]] = deque()
-        self._wake_in, self._wake_out = os.pipe()
-        os.set_blocking(self._wake_in, False)
-        os.set_blocking(self._wake_out, False)
+        self._pipe = Pipe()
+        self._to_enlist, self._enlisting = to_enlist, Call(new_id(), 1)
+        self._stopped = threading.Event()
         self._number = 0
+        self._repeated = False
         self._request: tuple[Sequence[str], int, Sequence[str]] | None = None
         self._first_sent = 0
         self._beat_at = 0.0
@@ -77,7 +81,7 @@ class Clerk(threading.Thread):
     def ask(self, task: Callable[[Store], T], then: Callable[[T], None] = lambda _answer: None) -> None:
         """Have a task done, and `then` called on the main thread with its answer. Tasks keep their order."""
         self._tasks.append((task, then))
-        self._poke()
+        self._pipe.wake()
 
     def acknowledge(self, number: int) -> None:
         """Commands up to this number have been obeyed: the next beat says so."""
@@ -86,38 +90,43 @@ class Clerk(threading.Thread):
     def leave(self) -> None:
         """End once the tasks are done."""
         self._leaving = True
-        self._poke()
+        self._stopped.set()
+        with contextlib.suppress(OSError):
+            self._pipe.wake()
 
     @property
     def store_gone(self) -> bool:
         """The store does not answer at the moment."""
         return self._gone_since is not None
 
-    def _poke(self) -> None:
-        try:
-            os.write(self._wake_out, b"x")
-        except BlockingIOError:
-            return
-
     # ---- the thread ----
 
     def run(self) -> None:
-        """Beat, work off tasks, promote what is due, sleep."""
+        """Enlist if that is still to be done, then beat, work off tasks, promote what is due, sleep."""
         hints = self._store.hints(self._info.id)
-        while not (self._leaving and not self._tasks):
-            try:
-                self._work()
-                self._back()
-                self._sleep(hints)
-            except NotEnlisted:
-                if self._leaving:
-                    self._tasks.clear()
-                    break
+        try:
+            while not (self._leaving and not self._tasks):
+                self._round(hints)
+        except NotEnlisted:
+            if not self._leaving:
                 self._post(self._on_lost)
-                break
-            except StoreError as error:
-                self._away(error)
-        hints.close()
+        except BaseException:
+            logger.exception("the supervisor's clerk failed: the worker starts afresh")
+            self._post(self._on_lost)
+        finally:
+            hints.close()
+            self._pipe.close()
+
+    def _round(self, hints: Waiter) -> None:
+        try:
+            if self._to_enlist:
+                self._store.enlist(self._info, call=self._enlisting)
+                self._to_enlist = False
+            self._work()
+            self._back()
+            self._sleep(hints)
+        except StoreError as error:
+            self._away(error)
 
     def _work(self) -> None:
         if time.monotonic() >= self._beat_at:
@@ -141,7 +150,9 @@ class Clerk(threading.Thread):
         executors, acknowledged, gone = self._request
         beat = self._store.beat(self._info.id, self._number, executors, acknowledged, gone)
         self._request = None
-        self._beat_at = time.monotonic() + self._info.interval / 1000
+        # A beat that had to be repeated counts from its first sending, maybe long ago: the next one follows at once.
+        self._beat_at = 0.0 if self._repeated else time.monotonic() + self._info.interval / 1000
+        self._repeated = False
         self._set_due(beat.next_due)
         sent = self._first_sent
         self._post(lambda: self._on_beat(beat, sent))
@@ -151,15 +162,13 @@ class Clerk(threading.Thread):
         return tuple(
             worker.info.id
             for worker in self._store.workers()
-            if worker.info.id != self._info.id
-            and (worker.info.host, worker.info.boot) == (self._info.host, self._info.boot)
-            and process_start(worker.info.pid) != worker.info.pid_start
+            if worker.info.id != self._info.id and is_gone(worker.info)
         )
 
     def _set_due(self, next_due: int | None) -> None:
         self._due_at = None if next_due is None else time.monotonic() + next_due / 1000
 
-    def _sleep(self, hints: Any) -> None:
+    def _sleep(self, hints: Waiter) -> None:
         if self._tasks or self._leaving:
             return
         wake_at = self._beat_at if self._due_at is None else min(self._beat_at, self._due_at)
@@ -167,11 +176,10 @@ class Clerk(threading.Thread):
         delay = max(0.0, wake_at - time.monotonic())
         if hints.poll is not None:
             delay = min(delay, hints.poll)
-        readable, _, _ = select.select([hints, self._wake_in], [], [], delay)
-        if self._wake_in in readable:
-            os.read(self._wake_in, 4096)
+        ready = readable([hints, self._pipe], delay)
+        self._pipe.drain()
         # A hint: a command has come, or something became due earlier. The beat's answer tells which.
-        if (hints in readable or hints.poll is not None) and hints.take():
+        if (hints.fileno() in ready or hints.poll is not None) and hints.take():
             self._beat_at = 0.0
 
     def _away(self, error: StoreError) -> None:
@@ -180,8 +188,11 @@ class Clerk(threading.Thread):
             logger.warning("%s; trying again until it answers", error)
         self._failures += 1
         pause = min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 6)) * random.uniform(0.5, 1)  # noqa: S311 - jitter
-        select.select([self._wake_in], [], [], pause)
-        if self._leaving and isinstance(error, StoreUnavailable) and self._failures > 3:
+        self._repeated = self._request is not None
+        if isinstance(error, StoreRefused):
+            self._tasks.rotate(-1)  # what is refused does not hold up the rest
+        self._stopped.wait(pause)
+        if self._leaving and self._failures > 3:
             self._tasks.clear()
 
     def _back(self) -> None:
@@ -189,13 +200,3 @@ class Clerk(threading.Thread):
             logger.warning("the store answers again after %.1f s", time.monotonic() - self._gone_since)
             self._gone_since, self._failures = None, 0
             self._post(self._on_back)
-
-
-def process_start(pid: int) -> int:
-    """When a process started, as the kernel counts (clock ticks since boot); 0 if it does not run or cannot be asked."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return 0
-    fields = stat.rpartition(")")[2].split()
-    return 0 if fields[0] in "ZX" else int(fields[19])

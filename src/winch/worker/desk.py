@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -26,6 +27,13 @@ _OUTCOME = {kind: index for index, kind in enumerate(OUTCOMES)}
 
 class Desk:
     """Composes turns and keeps what goes in and comes out.
+
+    Attributes:
+        done: Runs that are over, to be settled.
+        ready: Claims that have not begun. Deque operations are atomic: the settler may take them back at any moment.
+        returning: Claims to be given back.
+        turns, jobs: How many there have been.
+        answered_at: `time.monotonic_ns()` when the store last answered.
 
     Args:
         store: A store of its own: while a turn is under way nobody else may use its connection.
@@ -53,6 +61,7 @@ class Desk:
         self.returning: deque[Outcome] = deque()
         self.turns = 0
         self.jobs = 0
+        self.answered_at = 0
         self._store = store
         self._executor = executor
         self._queues = tuple(queues)
@@ -80,11 +89,6 @@ class Desk:
         while (claim := self.next_claim()) is not None:
             self.give_back(claim)
 
-    def drop(self, token: int) -> None:
-        """Forget a claim that was taken away, if it has not begun."""
-        with self.lock:
-            self.ready = deque(claim for claim in self.ready if claim.token != token)
-
     # ---- turns ----
 
     def turn(self, room: int = 0, begins: Sequence[Held] = ()) -> Turn:
@@ -105,15 +109,6 @@ class Desk:
             self.receive()
             self.give_back_all()
             self.turn(0, begins)
-
-    def try_to_clear(self, begins: Sequence[Held]) -> bool:
-        """The same for a caller that must not wait. False: the store does not answer, the turn stays under way."""
-        with self.lock:
-            if self._pending and self._receive() is None:
-                return False
-            self.give_back_all()
-            self._compose(0, begins)
-            return self._receive() is not None
 
     def send(self, room: int) -> None:
         """Start a turn; `receive` gets its answer. Meanwhile jobs can run."""
@@ -172,6 +167,7 @@ class Desk:
             self._log.store_gone(error)
             return None
         self._pending = None
+        self.answered_at = time.monotonic_ns()
         self._log.store_back()
         self.ready.extend(turn.claims)
         for run, outcome in ended:

@@ -14,7 +14,6 @@ import ctypes
 import importlib
 import logging
 import os
-import select
 import signal
 import socket
 import sys
@@ -22,24 +21,26 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from winch import codec
 from winch.errors import DecodeError, JobInterrupted, StoreError, WorkerError
 from winch.job import use_admission
+from winch.polling import Pipe, Source, readable
 from winch.running.run import Run, Runner
 from winch.stores import open_store
-from winch.stores.contract import Held, Outcome, Waiter
+from winch.stores.contract import TURN_BATCH, Held, Outcome
 from winch.worker import log
 from winch.worker.channel import Brief, Channel
 from winch.worker.desk import Desk
 from winch.worker.forking import ForkServer
-from winch.worker.lanes import Lane, LoopLane, ThreadLane, limit_of
+from winch.worker.lanes import Lane, LoopLane, Site, ThreadLane, limit_of
+from winch.worker.mainlane import MainLane
 from winch.worker.pace import Pace
 from winch.worker.rule import admission_of
 from winch.worker.settings import WorkerSettings
 from winch.worker.vitals import BUSY, IDLE, LEASE_SHARE, Vitals, clock
-from winch.worker.watch import MainLane, Watch
+from winch.worker.watch import Watch
 
 __all__ = ["EXIT_LOST", "Executor", "main"]
 
@@ -48,6 +49,9 @@ EXIT_LOST = 3
 
 STREAM = 50
 """With this many claims at hand the next turn is sent before they run."""
+
+_TRY_AGAIN = 1_000_000_000
+"""Nanoseconds between two tries to be free for a suspect."""
 
 _UNKNOWN_LIMIT = int(180e9)
 """Until a job's options are decoded: the default time limit, so that an import that hangs is killed too."""
@@ -72,37 +76,34 @@ class Executor:
         self.lost: set[int] = set()
         self.stop_at: int | None = None
         self.in_batch = False
+        self.ttl = int(settings.worker_ttl * 1e9)
         self.why = "stopped"
         self._settings, self._budget = settings, brief.budget
         self._stopping, self._abandon = threading.Event(), threading.Event()
-        self._wake_in, self._wake_out = os.pipe()
-        os.set_blocking(self._wake_in, False)
-        os.set_blocking(self._wake_out, False)
-        lanes_of_threads = 0 if settings.threads == 1 else settings.threads
-        self._vitals = Vitals(brief.vitals, 1 + lanes_of_threads + settings.async_jobs)
-        self._pace = Pace()
+        self._told_to_stop = False
+        self._pipe = Pipe()
         # Two stores on purpose: while a turn is under way, jobs may talk to the store too.
-        store = open_store(settings.url, deadline=2.0)
-        self._runner = _make_runner(settings)
+        self._store = open_store(settings.url, deadline=2.0)
+        self._runner, self._pace = _make_runner(settings), Pace()
+        job_log = log.JobLog(brief.worker_name, quiet=settings.quiet)
         self.desk = Desk(
-            store,
-            brief.executor,
-            settings.queues,
-            settings.order,
-            self._pace,
-            log.JobLog(brief.worker_name, quiet=settings.quiet),
-            self._abandon,
+            self._store, brief.executor, settings.queues, settings.order, self._pace, job_log, self._abandon
         )
-        self._store, self._waiter, self._stale = store, store.waiter(settings.queues), False
-        self.main = MainLane()
-        self.main.forks = forks
-        self._threads = (
-            ThreadLane(self._runner, self._vitals, self._done, lanes_of_threads, 1) if lanes_of_threads else None
-        )
-        self._loop = LoopLane(self._runner, self._vitals, self._done, settings.async_jobs, 1 + lanes_of_threads)
-        self.lanes: tuple[Lane, ...] = (self._threads, self._loop) if self._threads else (self._loop,)
+        self._waiter, self._stale = self._store.waiter(settings.queues), False
+        self.main = MainLane(forks)
+        self._open_lanes(brief)
         self._seen_async = self._seen_sync = self._alone = False
+        self._was_alone_at = 0
         self._watch = Watch(self)
+
+    def _open_lanes(self, brief: Brief) -> None:
+        settings = brief.settings
+        threads = 0 if settings.threads == 1 else settings.threads
+        self._vitals = Vitals(brief.vitals, 1 + threads + settings.async_jobs)
+        site = Site(self._runner, self._vitals, self._record, self._wake)
+        self._threads = ThreadLane(site, threads, 1) if threads else None
+        self._loop = LoopLane(site, settings.async_jobs, 1 + threads)
+        self.lanes: tuple[Lane, ...] = (self._threads, self._loop) if self._threads else (self._loop,)
 
     # ---- the loop ----
 
@@ -124,11 +125,13 @@ class Executor:
 
     def _cycle(self) -> bool:
         """Run what is at hand, and take a turn. False: there was nothing to do."""
-        room = self._room()
-        if len(self.desk.ready) >= STREAM and not self.lanes_busy():
-            self.desk.send(room)
+        if len(self.desk.ready) >= STREAM and not self.lanes_busy() and not self._alone:
+            self.desk.send(self._room())
         self._run_ready()
+        asked_empty = not self._holds_anything()
         turn = self.desk.receive() or self.desk.turn(self._room())
+        if turn.alone and asked_empty:
+            self._was_alone_at = time.monotonic_ns()
         self._alone = turn.alone
         self._vitals.set_state(BUSY, self.desk.turns, self.desk.jobs)
         self._recycle_if_due()
@@ -142,47 +145,58 @@ class Executor:
         self.in_batch = True
         self._watch.wake()
         while not self._stopping.is_set() and (claim := self.desk.next_claim()) is not None:
-            if self._vitals.lease() < clock():
+            if not self._lease_holds():
                 self.desk.give_back(claim)
                 break
-            run = Run(claim)
-            self._vitals.begin(0, claim.token, claim.id, run.started, _UNKNOWN_LIMIT)
-            self.main.run, self.main.marked = run, claim.suspect
-            if self.main.forks is not None:
-                self._run_forked(run)
-                continue
-            outcome = self._runner.prepare(run)
-            if outcome is not None:
-                self._finish_on_main(run, outcome)
-            elif run.is_async or self._threads:
-                self._leave_main()
-                self._line_up(run, starting)
+            if claim.token in self.lost:
+                self.lost.discard(claim.token)
             else:
-                self._seen_sync = True
-                self._perform_on_main(run)
+                self._take_up(Run(claim), starting)
         self._start(starting)
         self.in_batch = False
 
-    def _perform_on_main(self, run: Run) -> None:
-        self._vitals.set_limit(0, limit_of(run))
-        if not self.main.marked and self._pace.needs_mark(run.function):
-            self.main.marked = True
-            self.desk.clear((Held(run.claim.token, run.claim.id),))
-        perform = self._runner.perform if self.main.forks is None else self.main.forks.perform
-        self._finish_on_main(run, perform(run))
+    def _take_up(self, run: Run, starting: list[Run]) -> None:
+        """Prepare a claim, and run it here or line it up for a lane."""
+        self._vitals.begin(0, run.claim.token, run.claim.id, run.started, _UNKNOWN_LIMIT)
+        self.main.run = run
+        outcome = self._read_envelope(run) if self.main.forks is not None else self._runner.prepare(run)
+        if outcome is not None:
+            self._finish_on_main(run, outcome)
+        elif self.main.forks is None and (run.is_async or self._threads):
+            self._leave_main()
+            self._line_up(run, starting)
+        else:
+            self._seen_sync = True
+            self._start(starting)  # they do not wait for this one
+            starting.clear()
+            self._perform_on_main(run)
 
-    def _run_forked(self, run: Run) -> None:
-        """Run a claim in a process of its own; only its envelope is read here."""
+    def _read_envelope(self, run: Run) -> None:
+        """For a job that runs in a process of its own: only its envelope is read here."""
         with contextlib.suppress(DecodeError):
             head = codec.head(run.claim.payload)
             run.function, run.options = head.function, head.run
-        self._perform_on_main(run)
+
+    def _perform_on_main(self, run: Run) -> None:
+        if not run.marked and self._pace.needs_mark(run.function):
+            run.marked = True
+            self._vitals.set_limit(0, -1)  # the store may take its time: that is not the job's
+            self.desk.clear((Held(run.claim.token, run.claim.id),))
+            if self._stopping.is_set() or run.claim.token in self.lost:
+                self._leave_main()
+                self.desk.give_back(run.claim)
+                return
+            run.started = time.monotonic_ns()
+            self._vitals.begin(0, run.claim.token, run.claim.id, run.started, limit_of(run))
+        else:
+            self._vitals.set_limit(0, limit_of(run))
+        perform = self._runner.perform if self.main.forks is None else self.main.forks.perform
+        self._finish_on_main(run, perform(run))
 
     def _finish_on_main(self, run: Run, outcome: Outcome) -> None:
-        slow = self.main.marked
         self._leave_main()
-        self.desk.done.append((run, outcome))
-        if slow:
+        self._record(run, outcome)
+        if run.marked:
             self._watch.wake()
 
     def _leave_main(self) -> None:
@@ -203,22 +217,27 @@ class Executor:
 
     def _start(self, starting: list[Run]) -> None:
         """Start jobs in their lanes, the new and slow ones marked as begun first, in one turn."""
-        marks = [
-            Held(run.claim.token, run.claim.id)
-            for run in starting
-            if not run.claim.suspect and self._pace.needs_mark(run.function)
-        ]
-        if marks:
-            self.desk.turn(0, marks)
+        new = [run for run in starting if not run.marked and self._pace.needs_mark(run.function)]
+        if new:
+            self.desk.turn(0, [Held(run.claim.token, run.claim.id) for run in new])
+        for run in new:
+            run.marked = True
         for run in starting:
-            self._lane_of(run).start(run)
+            if self._stopping.is_set() or run.claim.token in self.lost:
+                self.desk.give_back(run.claim)
+            else:
+                self._lane_of(run).start(run)
         if starting:
             self._watch.poke()
 
-    def _done(self, run: Run, outcome: Outcome) -> None:
-        """A lane has run a job. Called on the lane's thread."""
+    def _record(self, run: Run, outcome: Outcome) -> None:
+        """A run is over. Called on the thread that ran it."""
+        self.lost.discard(run.claim.token)
         self.desk.done.append((run, outcome))
-        self.wake()
+
+    def _wake(self) -> None:
+        """Have the main thread look, if it sleeps, or somebody else if it is inside a job."""
+        self._pipe.wake()
         if self.main.run is not None:
             self._watch.wake()
 
@@ -226,14 +245,29 @@ class Executor:
 
     def _room(self) -> int:
         """How many jobs to ask for: what should start within 10 ms in the lanes that were of use lately."""
+        if self._holds_suspect() or (self._makes_way() and self._holds_anything()):
+            return 0
         room = self._threads.free() if self._threads else self._pace.room()
         if self._seen_async:
             room = min(room, self._loop.free()) if self._seen_sync else self._loop.free()
         if self._budget is not None:
-            room = min(
-                room, self._budget - self.desk.jobs - len(self.desk.done) - len(self.desk.ready) - self.running()
-            )
-        return max(min(room, 100), 0)
+            held = len(self.desk.done) + len(self.desk.ready) + self.running()
+            room = min(room, self._budget - self.desk.jobs - held)
+        return max(min(room, TURN_BATCH), 0)
+
+    def _holds_suspect(self) -> bool:
+        """A suspect runs alone: nothing is claimed beside it."""
+        runs = [self.main.run, *(run for lane in self.lanes for run in list(lane.runs.values()))]
+        return any(run is not None and run.claim.suspect for run in runs) or any(
+            claim.suspect for claim in list(self.desk.ready)
+        )
+
+    def _makes_way(self) -> bool:
+        """A suspect waits: become empty to take it. Where that was of no use, go on for a second before the next try."""
+        return self._alone and time.monotonic_ns() - self._was_alone_at > _TRY_AGAIN
+
+    def _holds_anything(self) -> bool:
+        return bool(self.desk.ready or self.desk.done or self.running())
 
     def running(self) -> int:
         """How many jobs are running."""
@@ -245,40 +279,43 @@ class Executor:
 
     # ---- sleeping and waking ----
 
-    def wake(self) -> None:
-        """Have the main thread look, if it sleeps."""
-        try:
-            os.write(self._wake_out, b"x")
-        except BlockingIOError:
-            return
-
     def _sleep(self) -> None:
         """Wait for a hint, for a lane, or for the supervisor. For a suspect that cannot be taken now: a second at most."""
-        room = self._room()
-        listen = room > 0 and not self._alone
-        if not listen and self._waiter.disarm():
-            self.desk.turn(0)
+        listen = self._room() > 0 and not self._alone
+        if not listen:
+            self._stop_listening()
         if not self.running():
             self._vitals.set_state(IDLE, self.desk.turns, self.desk.jobs)
-        if self._stale:
-            self._stale = False
-            self._waiter.close()
-            self._waiter = self._store.waiter(self._settings.queues)
         if listen:
-            self._waiter.arm()
-        sources: list[int | Waiter] = [self._wake_in, *([self._waiter] if listen else [])]
+            self._listen()
+        sources: list[Source] = [self._pipe, *([self._waiter] if listen else [])]
         while not self._stopping.is_set() and self._lease_holds():
-            readable, _, _ = select.select(sources, [], [], self._longest_sleep(listen))
-            if self._wake_in in readable:
-                os.read(self._wake_in, 4096)
+            ready = readable(sources, self._longest_sleep(listen))
+            if self._pipe.fileno() in ready:
+                self._pipe.drain()
                 return
             if not listen or self._waiter.take():
                 return
 
+    def _listen(self) -> None:
+        if self._stale:
+            self._stale = False
+            self._stop_listening()
+            self._waiter.close()
+            self._waiter = self._store.waiter(self._settings.queues)
+        self._waiter.arm()
+
+    def _stop_listening(self) -> None:
+        """A hint that came meanwhile is passed on: a turn does that."""
+        if self._waiter.disarm():
+            self.desk.turn(0)
+
     def _longest_sleep(self, listen: bool) -> float | None:
         if self._alone:
             return 1.0
-        return self._waiter.poll if listen else None
+        poll = self._waiter.poll if listen else None
+        lease = max(self.lease_left() / 1e9, 0.1)  # an executor whose lease ends has to notice it
+        return lease if poll is None else min(poll, lease)
 
     def _lease_holds(self) -> bool:
         return clock() < self._vitals.lease()
@@ -286,55 +323,57 @@ class Executor:
     def _hold(self) -> None:
         """The supervisor has not beaten for too long: start nothing, give back what has not begun, and look again soon."""
         self.desk.give_back_all()
+        self._stop_listening()
         if self.desk.returning or self.desk.done or self.running() == 0:
             self.desk.turn(0)
-        select.select([self._wake_in], [], [], 0.1)
+        readable([self._pipe], 0.1)
+        self._pipe.drain()
+
+    # ---- what the supervisor says ----
+
+    def obey(self, message: dict[str, Any]) -> None:
+        """Do what the supervisor says. Called on the watch's thread."""
+        if message["do"] == "stop":
+            self.request_stop("stopped", float(message["grace"]))
+        elif message["do"] == "lost":
+            self._lose(set(message["tokens"]))
+        elif message["do"] == "reconnect":
+            self._stale = True
+            self._pipe.wake()
+
+    def _lose(self, tokens: set[int]) -> None:
+        """Claims were taken away: those that are held here are forgotten, or their jobs interrupted."""
+        runs = [self.main.run, *(run for lane in self.lanes for run in list(lane.runs.values()))]
+        held = {run.claim.token for run in runs if run is not None} | {claim.token for claim in list(self.desk.ready)}
+        self.lost |= tokens & held
+
+    def tell_to_stop(self) -> None:
+        """Stop, asked for by a signal: safe in a handler."""
+        self._told_to_stop = True
+        self._watch.poke()
+
+    def stop_if_told(self) -> None:
+        """Stop, if a signal has asked for it."""
+        if self._told_to_stop and not self._stopping.is_set():
+            self.request_stop("recycled", self._settings.grace)
 
     # ---- stopping ----
 
-    def request_stop(self, why: str, grace: float) -> None:
-        """Stop claiming; jobs that still run after `grace` seconds are interrupted. Safe from any thread; again shortens it."""
-        deadline = time.monotonic_ns() + int(grace * 1e9)
+    def request_stop(self, why: str, grace: float | None = None) -> None:
+        """Stop claiming. Safe from any thread; again shortens the grace.
+
+        Args:
+            why: What the supervisor is told.
+            grace: Jobs that still run after so many seconds are interrupted; None lets them run to their own limits.
+        """
         if not self._stopping.is_set():
             self.why = why
-        self.stop_at = deadline if self.stop_at is None else min(deadline, self.stop_at)
+        if grace is not None:
+            deadline = time.monotonic_ns() + int(grace * 1e9)
+            self.stop_at = deadline if self.stop_at is None else min(deadline, self.stop_at)
         self._stopping.set()
-        self.wake()
+        self._pipe.wake()
         self._watch.wake()
-
-    def lose(self, token: int) -> None:
-        """A claim was taken away: forget it, or interrupt the job."""
-        self.lost.add(token)
-        self.desk.drop(token)
-        self._watch.wake()
-
-    def _drain(self) -> None:
-        """Give back what has not begun, settle what has as it ends."""
-        self.desk.give_back_all()
-        self.desk.turn(0)
-        self.desk.give_back_all()
-        self._waiter.disarm()
-        while self.running() or self.desk.done or self.desk.returning:
-            if not (self.desk.done or self.desk.returning):
-                select.select([self._wake_in], [], [], 1.0)
-                self._empty_wake_pipe()
-            self.desk.turn(0)
-
-    def _empty_wake_pipe(self) -> None:
-        try:
-            os.read(self._wake_in, 4096)
-        except BlockingIOError:
-            return
-
-    def _recycle_if_due(self) -> None:
-        settings = self._settings
-        if self._budget is not None and self.desk.jobs >= self._budget:
-            self.request_stop("spent", settings.grace)
-        elif settings.max_jobs_per_executor is not None and self.desk.jobs >= settings.max_jobs_per_executor:
-            self.request_stop("recycled", settings.grace)
-        elif settings.max_memory is not None and _resident_bytes() > settings.max_memory:
-            logger.info("this executor uses more than %d bytes: replaced", settings.max_memory)
-            self.request_stop("recycled", settings.grace)
 
     def interrupt_all(self) -> None:
         """Have every running job make way."""
@@ -344,15 +383,32 @@ class Executor:
             for run in list(lane.runs.values()):
                 lane.interrupt(run, JobInterrupted)
 
+    def _drain(self) -> None:
+        """Give back what has not begun, settle what has as it ends."""
+        self.desk.give_back_all()
+        self.desk.turn(0)
+        self.desk.give_back_all()
+        while self.running() or self.desk.done or self.desk.returning:
+            if not (self.desk.done or self.desk.returning):
+                readable([self._pipe], 1.0)
+                self._pipe.drain()
+            self.desk.turn(0)
+        self._stop_listening()
+        self._vitals.set_state(BUSY, self.desk.turns, self.desk.jobs)
+
+    def _recycle_if_due(self) -> None:
+        settings = self._settings
+        if self._budget is not None and self.desk.jobs >= self._budget:
+            self.request_stop("spent")
+        elif settings.max_jobs_per_executor is not None and self.desk.jobs >= settings.max_jobs_per_executor:
+            self.request_stop("recycled")
+        elif settings.max_memory is not None and _resident_bytes() > settings.max_memory:
+            logger.info("this executor uses more than %d bytes: replaced", settings.max_memory)
+            self.request_stop("recycled")
+
     def lease_left(self) -> int:
         """Nanoseconds until the worker's ttl is over: the lease ends before it, by the supervisor's margin."""
-        margin = int(self._settings.worker_ttl * (1 - LEASE_SHARE) * 1e9)
-        return self._vitals.lease() + margin - clock()
-
-    def reconnect(self) -> None:
-        """Listen to the store on a new connection. Safe from any thread."""
-        self._stale = True
-        self.wake()
+        return self._vitals.lease() + int(self.ttl * (1 - LEASE_SHARE)) - clock()
 
     def abandon(self) -> None:
         """There is no more time to wait for the store."""
@@ -364,9 +420,9 @@ class Executor:
         os._exit(1)
 
     def die(self, error: Exception) -> NoReturn:
-        """The store has given this executor's jobs to others: stop them by leaving at once."""
+        """Leave at once: the store has given this executor's jobs to others, or there is no more time to wait for it."""
         logger.warning("%s", error)
-        self.channel.send({"say": "bye", "why": "lost"})
+        self.channel.send({"say": "bye", "why": "lost" if isinstance(error, WorkerError) else "stopped"})
         logging.shutdown()
         os._exit(EXIT_LOST)
 
@@ -419,8 +475,14 @@ def main() -> int:
     except BaseException:
         channel.send({"say": "failed", "traceback": traceback.format_exc()})
         return 1
-    signal.signal(signal.SIGTERM, lambda _number, _frame: executor.request_stop("recycled", brief.settings.grace))
-    executor.run()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: executor.tell_to_stop())
+    try:
+        executor.run()
+    except BaseException:
+        # A thread that a job left behind must not keep a broken executor.
+        traceback.print_exc()
+        logging.shutdown()
+        os._exit(1)
     return 0
 
 

@@ -16,6 +16,7 @@ import socket
 import struct
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
@@ -30,6 +31,9 @@ INTERRUPT = signal.SIGURG
 
 _MEANING: dict[int, type[BaseException]] = {INTERRUPT: JobTimeout, signal.SIGTERM: JobInterrupted}
 """What a signal raises in a child."""
+
+_BROKEN = 70
+"""The exit status of a process that failed in our own code (EX_SOFTWARE of sysexits.h)."""
 
 _LENGTH = struct.Struct("<I")
 
@@ -56,7 +60,12 @@ class ForkServer:
         if os.fork() == 0:
             self._socket.close()
             die_with_parent(parent)
-            _serve(theirs, make_runner, die_with_parent)
+            try:
+                _serve(theirs, make_runner, die_with_parent)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(_BROKEN)
         theirs.close()
         self.child: int | None = None
 
@@ -107,8 +116,23 @@ def _serve(sock: socket.socket, make_runner: Callable[[], Runner], die_with_pare
 
 
 def _run(claim: Claim, outbox: socket.socket, runner: Runner) -> NoReturn:
-    run = Run(claim)
+    """The child: whatever happens, it ends here and not in the code of the process that it is a copy of."""
+    try:
+        run = Run(claim)
+        outcome = runner.prepare(run)
+        if outcome is None:
+            outcome = asyncio.run(_perform_async(runner, run)) if run.is_async else _perform(runner, run)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        _send(outbox, Answer(outcome, run.function, run.elapsed))
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(_BROKEN)
 
+
+def _perform(runner: Runner, run: Run) -> Outcome:
     def interrupt(number: int, _frame: object) -> None:
         kind = _MEANING[number]
         if run.armed and run.interrupted is not kind:
@@ -117,13 +141,20 @@ def _run(claim: Claim, outbox: socket.socket, runner: Runner) -> NoReturn:
 
     for number in _MEANING:
         signal.signal(number, interrupt)
-    outcome = runner.prepare(run)
-    if outcome is None:
-        outcome = asyncio.run(runner.perform_async(run)) if run.is_async else runner.perform(run)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    _send(outbox, Answer(outcome, run.function, run.elapsed))
-    os._exit(0)
+    return runner.perform(run)
+
+
+async def _perform_async(runner: Runner, run: Run) -> Outcome:
+    task = asyncio.current_task()
+
+    def interrupt(kind: type[BaseException]) -> None:
+        if task is not None and run.armed and run.interrupted is not kind:
+            run.interrupted = kind
+            task.cancel()
+
+    for number, kind in _MEANING.items():
+        asyncio.get_running_loop().add_signal_handler(number, interrupt, kind)
+    return await runner.perform_async(run)
 
 
 def _end_as(status: int) -> NoReturn:

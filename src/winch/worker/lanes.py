@@ -1,27 +1,29 @@
 """Where jobs run beside the main thread: a pool of threads for sync jobs, an event loop for `async def` jobs.
 
-A lane runs prepared jobs, each under a slot of the vitals, and hands (run, outcome) to `done`. The main thread itself is a
-lane too; it lives in the executor.
+A lane runs prepared jobs, each under a slot of the vitals. When one is over it is recorded first, then the slot is free, then
+the executor is woken: whoever looks in between sees the job twice rather than not at all. The main thread itself is a lane
+too; it lives in `mainlane.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
+import logging
 import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from winch.errors import JobInterrupted, JobTimeout
 from winch.running.run import Run, Runner
 from winch.stores.contract import Outcome
 from winch.worker.vitals import Vitals
 
-__all__ = ["Lane", "LoopLane", "ThreadLane", "limit_of"]
+__all__ = ["Lane", "LoopLane", "Site", "ThreadLane", "limit_of"]
 
-Done = Callable[[Run, Outcome], None]
+logger = logging.getLogger("winch.worker")
 
 
 def limit_of(run: Run) -> int:
@@ -48,6 +50,27 @@ class Lane(Protocol):
         ...
 
 
+class Site:
+    """What both lanes need of their executor.
+
+    Args:
+        runner: Runs the jobs.
+        vitals: Of the executor.
+        record: Takes a run that is over.
+        wake: Has the executor look at what is recorded, and at what is free.
+    """
+
+    def __init__(
+        self, runner: Runner, vitals: Vitals, record: Callable[[Run, Outcome], None], wake: Callable[[], None]
+    ) -> None:
+        self.runner, self.vitals, self.record, self.wake = runner, vitals, record, wake
+
+    def begin(self, slot: int, run: Run) -> None:
+        """A run begins in this slot."""
+        run.started = time.monotonic_ns()
+        self.vitals.begin(slot, run.claim.token, run.claim.id, run.started, limit_of(run))
+
+
 class ThreadLane:
     """Sync jobs on a pool of threads.
 
@@ -56,9 +79,9 @@ class ThreadLane:
         first_slot: The first of the vitals' slots that it may use.
     """
 
-    def __init__(self, runner: Runner, vitals: Vitals, done: Done, threads: int, first_slot: int) -> None:
+    def __init__(self, site: Site, threads: int, first_slot: int) -> None:
         self.runs: dict[int, Run] = {}
-        self._runner, self._vitals, self._done = runner, vitals, done
+        self._site = site
         self._slots = list(range(first_slot, first_slot + threads))
         self._idents: dict[int, int] = {}
         self._lock = threading.Lock()
@@ -73,43 +96,45 @@ class ThreadLane:
     def start(self, run: Run) -> None:
         """Start a prepared job."""
         slot = self._slots.pop()
-        run.started = time.monotonic_ns()
-        self._vitals.begin(slot, run.claim.token, run.claim.id, run.started, limit_of(run))
+        self._site.begin(slot, run)
         self.runs[slot] = run
         self._inbox.put((slot, run))
 
     def interrupt(self, run: Run, kind: type[BaseException]) -> None:
         """Raise this inside the job at its next bytecode; a blocked call in C is not interrupted."""
         with self._lock:
-            slot = next((slot for slot, held in self.runs.items() if held is run), None)
-            if slot is None or not run.armed or run.interrupted is kind:
+            slot = next((slot for slot, held in list(self.runs.items()) if held is run), None)
+            ident = None if slot is None else self._idents.get(slot)
+            if ident is None or not run.armed or run.interrupted is kind:
                 return
             run.interrupted = kind
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._idents[slot]), ctypes.py_object(kind))
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(kind))
 
-    def _work(self) -> None:
+    def _work(self) -> NoReturn:
         while True:
             slot, run = self._inbox.get()
             self._idents[slot] = threading.get_ident()
-            outcome = self._runner.perform(run)
-            self._swallow_late_interrupt(run)
-            self._vitals.clear(slot)
-            with self._lock:
-                del self.runs[slot]
-            self._slots.append(slot)
-            self._done(run, outcome)
+            outcome = self._site.runner.perform(run)
+            while not self._leave(slot, run, outcome):
+                continue  # an exception for the job came after its end
 
-    def _swallow_late_interrupt(self, run: Run) -> None:
-        """An exception sent to this thread just before the job ended arrives within a few bytecodes: here."""
-        with self._lock:
-            sent = run.interrupted
-        if sent is None:
-            return
+    def _leave(self, slot: int, run: Run, outcome: Outcome) -> bool:
+        """Record the end. False: an exception that was meant for the job arrived here; call it again."""
         try:
-            for _ in range(100):
-                time.sleep(0)
+            if slot in self._idents:
+                with self._lock:  # from here on nobody sends one
+                    self._idents.pop(slot, None)
+            if run.interrupted is not None:
+                for _ in range(100):  # one that was sent arrives within a few bytecodes
+                    time.sleep(0)
         except (JobTimeout, JobInterrupted):
-            return
+            return False
+        self._site.vitals.clear(slot)
+        self._site.record(run, outcome)
+        del self.runs[slot]
+        self._slots.append(slot)
+        self._site.wake()
+        return True
 
 
 class LoopLane:
@@ -120,9 +145,9 @@ class LoopLane:
         first_slot: The first of the vitals' slots that it may use.
     """
 
-    def __init__(self, runner: Runner, vitals: Vitals, done: Done, limit: int, first_slot: int) -> None:
+    def __init__(self, site: Site, limit: int, first_slot: int) -> None:
         self.runs: dict[int, Run] = {}
-        self._runner, self._vitals, self._done = runner, vitals, done
+        self._site = site
         self._slots = list(range(first_slot, first_slot + limit))
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -134,18 +159,26 @@ class LoopLane:
     def start(self, run: Run) -> None:
         """Start a prepared job. The loop is made for the first one."""
         slot = self._slots.pop()
-        run.started = time.monotonic_ns()
-        self._vitals.begin(slot, run.claim.token, run.claim.id, run.started, limit_of(run))
+        self._site.begin(slot, run)
         self.runs[slot] = run
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-            threading.Thread(target=self._loop.run_forever, name="winch-loop", daemon=True).start()
+            threading.Thread(target=self._turn, args=(self._loop,), name="winch-loop", daemon=True).start()
         self._loop.call_soon_threadsafe(self._spawn, slot, run)
 
     def interrupt(self, run: Run, kind: type[BaseException]) -> None:
         """Cancel the job's task; it is told `kind` as the reason."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._cancel, run, kind)
+
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> NoReturn:
+        """Run the loop for ever: a task that a job left behind may stop it, by sys.exit() for one."""
+        while True:
+            try:
+                loop.run_forever()
+                logger.warning("a job stopped the event loop: it goes on")
+            except BaseException:
+                logger.exception("something that a job left behind ended the event loop: it goes on")
 
     def _spawn(self, slot: int, run: Run) -> None:
         loop = asyncio.get_running_loop()
@@ -159,8 +192,9 @@ class LoopLane:
             task.cancel()
 
     async def _perform(self, slot: int, run: Run) -> None:
-        outcome = await self._runner.perform_async(run)
-        self._vitals.clear(slot)
+        outcome = await self._site.runner.perform_async(run)
+        self._site.vitals.clear(slot)
+        self._site.record(run, outcome)
         del self.runs[slot], self._tasks[slot]
         self._slots.append(slot)
-        self._done(run, outcome)
+        self._site.wake()

@@ -9,14 +9,22 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
+from winch.polling import readable
 from winch.stores.contract import Held
 from winch.worker.channel import Brief, Channel
 from winch.worker.settings import WorkerSettings
 from winch.worker.vitals import Slot, Vitals
 
 __all__ = ["ExecutorProcess"]
+
+_STOP_TIME = 0.5
+"""Seconds that a process has to react to SIGSTOP."""
+
+_GOODBYE = 3.0
+"""Seconds between an executor's good-bye and its end, at most."""
 
 
 class ExecutorProcess:
@@ -28,6 +36,7 @@ class ExecutorProcess:
         bye: Why it said it would leave, `""` if it did not say.
         failure: The traceback with which it failed to start, `""` if it did not.
         killed_for: The claim for which the supervisor killed it, and why: `timeout` or `lost`.
+        budget: How many jobs it may run, None for any number.
         stop_by: `time.monotonic()` at which a stopping process is killed.
     """
 
@@ -39,23 +48,31 @@ class ExecutorProcess:
         self.killed_for: tuple[Slot, str] | None = None
         self.stop_by: float | None = None
         self.born = time.monotonic()
+        self.budget = budget
+        self._last_running: tuple[Held, ...] | None = None
         threads = 0 if settings.threads == 1 else settings.threads
         self.vitals = Vitals.create(1 + threads + settings.async_jobs)
         self._popen, self.channel = self._start(
             Brief(settings, id, worker_name, os.getpid(), self.vitals.descriptor, budget)
         )
         self.pid = self._popen.pid
-        self._pidfd = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
+        self._pidfd = _open_pidfd(self.pid)
 
     def _start(self, brief: Brief) -> tuple[subprocess.Popen[bytes], Channel]:
         ours, theirs = socket.socketpair()
-        with theirs:
+        try:
             popen = subprocess.Popen(
                 [sys.executable, "-P", "-m", "winch.worker.executor", str(theirs.fileno())],
                 pass_fds=(theirs.fileno(), brief.vitals),
                 process_group=0,
                 stdin=subprocess.DEVNULL,
             )
+        except OSError:
+            ours.close()
+            self.vitals.close()
+            raise
+        finally:
+            theirs.close()
         channel = Channel(ours)
         channel.send(brief.as_message())
         return popen, channel
@@ -66,24 +83,33 @@ class ExecutorProcess:
         return sources if self._pidfd is None else [*sources, self._pidfd]
 
     def listen(self) -> None:
-        """Take in what it said, without blocking longer than a message takes."""
-        for message in self.channel.receive():
+        """Take in what it has said, and tell it what it could not take before. Does not wait."""
+        self.channel.flush()
+        while not self.channel.closed and readable([self.channel], 0):
+            self._hear(self.channel.receive())
+
+    def _hear(self, messages: Sequence[dict[str, Any]]) -> None:
+        for message in messages:
             if message["say"] == "ready":
                 self.ready = True
             elif message["say"] == "failed":
                 self.failure = message["traceback"]
             elif message["say"] == "bye":
                 self.bye = message["why"]
+                self._set_stop_by(_GOODBYE)  # a thread that a job left behind may keep it alive
 
     def stop(self, grace: float, kill_after: float) -> None:
         """Ask it to leave within `grace` seconds; `kill_after` seconds later it may be killed."""
         self.channel.send({"do": "stop", "grace": grace})
-        stop_by = time.monotonic() + grace + kill_after
+        self._set_stop_by(grace + kill_after)
+
+    def _set_stop_by(self, seconds: float) -> None:
+        stop_by = time.monotonic() + seconds
         self.stop_by = stop_by if self.stop_by is None else min(self.stop_by, stop_by)
 
-    def lose(self, token: int) -> None:
-        """Tell it that a claim was taken away."""
-        self.channel.send({"do": "lost", "token": token})
+    def lose(self, tokens: Sequence[int]) -> None:
+        """Tell it that claims were taken away."""
+        self.channel.send({"do": "lost", "tokens": tokens})
 
     def reconnect(self) -> None:
         """Have it listen to the store on a new connection."""
@@ -102,8 +128,12 @@ class ExecutorProcess:
         return False
 
     def _await_stopped(self) -> None:
-        while os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT) is None:
-            continue
+        """Wait for the stop, but not for ever: a process in an uninterruptible call does not start its next job either."""
+        deadline = time.monotonic() + _STOP_TIME
+        while time.monotonic() < deadline:
+            if os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG):
+                return
+            time.sleep(0.001)
 
     def kill(self) -> None:
         """End it and all that it started, at once."""
@@ -118,12 +148,19 @@ class ExecutorProcess:
         return self._popen.returncode is not None
 
     @property
-    def clean(self) -> bool:
-        """It left as it said it would."""
-        return bool(self.bye) and self._popen.returncode in (0, 3)
+    def failed_to_start(self) -> bool:
+        """It could not import what it was told to, or not open the store."""
+        return bool(self.failure) and not self.ready
+
+    @property
+    def left_in_order(self) -> bool:
+        """It said that it would leave, or never began, or was told to: no job of it is to blame."""
+        return bool(self.bye) or self.failed_to_start or self.stop_by is not None
 
     def running(self) -> tuple[Held, ...]:
         """What its vitals show as running: also after its death."""
+        if self._last_running is not None:
+            return self._last_running
         return tuple(slot.held for slot in self.vitals.running())
 
     def how_it_ended(self) -> str:
@@ -139,9 +176,18 @@ class ExecutorProcess:
         return f"was killed by {name}{hint}"
 
     def close(self) -> None:
-        """Release what belongs to a dead process."""
+        """Release what belongs to a dead process. What it was running at its end is kept."""
+        self._last_running = self.running()
         self.channel.close()
         self.vitals.close()
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None
+
+
+def _open_pidfd(pid: int) -> int | None:
+    """A descriptor that becomes readable when the process ends, where the system has such a thing and allows it."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None

@@ -28,9 +28,9 @@ class Signals:
         return self._in
 
     def take(self) -> list[int]:
-        """The signals that have come."""
+        """The signals that have come; those that others in this process have handlers for are theirs."""
         try:
-            return list(os.read(self._in, 256))
+            return [number for number in os.read(self._in, 256) if number in self._CAUGHT]
         except BlockingIOError:
             return []
 

@@ -10,30 +10,26 @@ Its loop sleeps until an executor says something or dies, a signal comes, or the
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import select
 import signal
 import socket
 import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from importlib.metadata import version
-from pathlib import Path
 
-from winch import codec
-from winch.errors import DecodeError, StoreUnavailable
 from winch.ids import new_id
-from winch.running.retrying import after_failure
-from winch.states import JobStatus
-from winch.stores.contract import Beat, Outcome, Retired, Store, WorkerInfo
-from winch.worker.clerk import Clerk, process_start
+from winch.polling import Pipe, readable
+from winch.stores.contract import Beat, Store
+from winch.worker.clerk import Clerk
+from winch.worker.identity import identify
+from winch.worker.orphans import name_orphans
 from winch.worker.processes import ExecutorProcess
+from winch.worker.retirement import retire
 from winch.worker.settings import WorkerSettings
 from winch.worker.signals import Signals
-from winch.worker.vitals import IDLE, LEASE_SHARE, Slot
+from winch.worker.vitals import IDLE, LEASE_SHARE
 
 __all__ = ["Supervisor"]
 
@@ -62,11 +58,10 @@ class Supervisor:
         self.jobs_done = 0
         self._store, self._signals = store, signals
         self._processes: list[ExecutorProcess] = []
-        self._inbox: deque[Callable[[], None]] = deque()
-        self._inbox_in, self._inbox_out = os.pipe()
-        os.set_blocking(self._inbox_in, False)
-        os.set_blocking(self._inbox_out, False)
-        self._stopping = 0
+        self._inbox: deque[tuple[str, Callable[[], None]]] = deque()
+        self._pipe = Pipe()
+        self._stopping = False
+        self._signals_to_stop = 0
         self._renewing: deque[ExecutorProcess] = deque()
         self._start_at: list[float] = []
         self._early_deaths = 0
@@ -77,8 +72,9 @@ class Supervisor:
         self._lost_tokens: dict[int, int] = {}
         self._asked_drained = False
         self._name_orphans_at = time.monotonic() + 2
-        self._info = self._enlist()
-        self._clerk = self._hire()
+        self._info = identify(settings, self.name)
+        store.enlist(self._info)
+        self._clerk = self._hire(to_enlist=False)
 
     # ---- life ----
 
@@ -100,47 +96,26 @@ class Supervisor:
         self._clerk.join(timeout=10)
         return self.exit_status
 
-    def _enlist(self) -> WorkerInfo:
-        settings = self.settings
-        info = WorkerInfo(
-            id=new_id(),
-            name=self.name,
-            host=socket.gethostname(),
-            boot=_boot_id(),
-            pid=os.getpid(),
-            pid_start=process_start(os.getpid()),
-            queues=settings.queues,
-            version=version("winch"),
-            ttl=round(settings.worker_ttl * 1000),
-            interval=round(settings.beat * 1000),
-            processes=settings.processes,
-        )
-        self._store.enlist(info)
-        return info
+    def _hire(self, *, to_enlist: bool) -> Clerk:
+        """A clerk for the present identity. What it posts is dropped once the worker has come back under another."""
+        worker = self._info.id
 
-    def _hire(self) -> Clerk:
-        return Clerk(self._store, self._info, self._living, self._post, self._on_beat, self._on_lost, self._on_back)
+        def post(call: Callable[[], None]) -> None:
+            self._inbox.append((worker, call))
+            self._pipe.wake()
+
+        return Clerk(
+            self._store, self._info, to_enlist, self._living, post, self._on_beat, self._on_lost, self._on_back
+        )
 
     def _living(self) -> list[str]:
         return [process.id for process in list(self._processes)]
 
-    def _post(self, call: Callable[[], None]) -> None:
-        """Called by the clerk: have the main thread call this."""
-        self._inbox.append(call)
-        try:
-            os.write(self._inbox_out, b"x")
-        except BlockingIOError:
-            return
-
     # ---- the loop's steps ----
 
     def _wait(self) -> None:
-        sources = [
-            self._signals,
-            self._inbox_in,
-            *(source for process in self._processes for source in process.sources()),
-        ]
-        select.select(sources, [], [], self._tick())
+        sources = [self._signals, self._pipe, *(source for process in self._processes for source in process.sources())]
+        readable(sources, self._tick())
 
     def _tick(self) -> float:
         """Seconds until the next look at the clock."""
@@ -149,24 +124,30 @@ class Supervisor:
         return min(1.0, self.settings.kill_grace / 4, self.settings.beat / 4)
 
     def _read_inbox(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._inbox_in, 4096)
+        self._pipe.drain()
         while self._inbox:
-            self._inbox.popleft()()
+            worker, call = self._inbox.popleft()
+            if worker == self._info.id:
+                call()
 
     def _obey(self, numbers: list[int]) -> None:
         for number in numbers:
             if number == getattr(signal, "SIGHUP", None):
                 self._renew()
-            else:
-                grace = 0.0 if self._stopping else self.settings.grace
-                self.exit_status = 130 if self._stopping else 0
+                continue
+            self._signals_to_stop += 1
+            if self._signals_to_stop == 1:
+                grace = self.settings.grace
                 logger.info("stopping: running jobs have %g s to finish; a second signal puts them back at once", grace)
                 self.stop(grace)
+            else:
+                logger.info("putting running jobs back")
+                self.exit_status = 130
+                self.stop(0.0)
 
     def stop(self, grace: float) -> None:
         """Stop claiming; jobs have `grace` seconds to finish, then they are put back."""
-        self._stopping += 1
+        self._stopping = True
         self._start_at.clear()
         self._renewing.clear()
         for process in self._processes:
@@ -178,24 +159,30 @@ class Supervisor:
         """Start an executor, once the store has agreed to it."""
         executor = new_id()
         worker = self._info.id
-        self._clerk.ask(
-            lambda store: store.enlist_executor(worker, executor), lambda _none: self._start(worker, executor)
-        )
+        self._clerk.ask(lambda store: store.enlist_executor(worker, executor), lambda _none: self._start(executor))
 
-    def _start(self, worker: str, executor: str) -> None:
-        if self._stopping or worker != self._info.id:
+    def _start(self, executor: str) -> None:
+        budget = self._budget()
+        if self._stopping or budget == 0:
+            self._clerk.ask(lambda store: store.retire(executor))
             return
-        process = ExecutorProcess(executor, self.settings, self.name, self._budget())
+        try:
+            process = ExecutorProcess(executor, self.settings, self.name, budget)
+        except OSError as error:
+            logger.error("an executor could not be started: %s", error)  # noqa: TRY400 - the text says it all
+            self._clerk.ask(lambda store: store.retire(executor))
+            self._start_later(early=True)
+            return
         process.vitals.extend(self._lease)
         self._processes.append(process)
 
     def _budget(self) -> int | None:
-        """The share of `max_jobs` of one executor."""
+        """The share of `max_jobs` that the next executor may run; None without a limit."""
         if self.settings.max_jobs is None:
             return None
-        left = self.settings.max_jobs - self.jobs_done
-        running = len(self._processes)
-        return max(left // max(self.settings.processes - running, 1), 1)
+        granted = sum(process.budget or 0 for process in self._processes)
+        left = self.settings.max_jobs - self.jobs_done - granted
+        return max(left, 0) if left <= 1 else -(-left // max(self.settings.processes - len(self._processes), 1))
 
     def _look_after_executors(self) -> None:
         if self._renewing and len(self._processes) == self.settings.processes and all(p.ready for p in self._processes):
@@ -203,8 +190,7 @@ class Supervisor:
         for process in list(self._processes):
             if process not in self._processes:  # all of them went while we looked
                 return
-            if not process.channel.closed and select.select([process.channel], [], [], 0)[0]:
-                process.listen()
+            process.listen()
             if process.ready:
                 self._ever_ready = True
             if process.ended():
@@ -229,49 +215,29 @@ class Supervisor:
 
     def _bury(self, process: ExecutorProcess) -> None:
         """An executor is dead: what it held is settled in one step, and it is replaced."""
-        while not process.channel.closed:
-            process.listen()
+        process.listen()
         self._processes.remove(process)
         self.jobs_done += process.vitals.head().jobs
-        self._retire(process)
-        if process.failure and not self._ever_ready:
+        self._clerk.ask(lambda store: retire(store, process))
+        if process.failed_to_start and not self._ever_ready:
             self._fail_to_start(process.failure)
         elif process.bye == "lost":
             self._on_lost()
-        elif process.bye == "spent" and self._spent():
+        elif self._spent():
+            if not self._stopping:
+                logger.info("%d job(s) are done: stopping", self.jobs_done)
             self.stop(self.settings.grace)
         elif not self._stopping:
             self._replace(process)
         process.close()
 
-    def _retire(self, process: ExecutorProcess) -> None:
-        executor, how = process.id, process.how_it_ended()
-        if process.killed_for is not None:
-            slot, why = process.killed_for
-            logger.warning("executor killed: job %s %s", slot.held.id, _WHY[why])
-            self._clerk.ask(
-                lambda store: store.retire(executor, outcomes=_outcome_of(store, slot, why)), self._log_retired
-            )
-        elif process.clean or process.failure or process.stop_by is not None:
-            self._clerk.ask(lambda store: store.retire(executor), self._log_retired)
-        else:
-            begun, detail = process.running(), f"The process {how} while it ran this job."
-            logger.error("executor %s while it ran %s", how, ", ".join(held.id for held in begun) or "no job")
-            self._clerk.ask(
-                lambda store: store.retire(executor, crashed=True, begun=begun, detail=detail), self._log_retired
-            )
-
-    def _log_retired(self, retired: Retired) -> None:
-        if retired.charged:
-            logger.warning("blamed for the crash: %s", ", ".join(retired.charged))
-        if retired.suspects:
-            logger.warning("suspected of the crash, will run alone: %s", ", ".join(retired.suspects))
-
     def _replace(self, process: ExecutorProcess) -> None:
         """Start a new executor; with a growing pause while they die before they have run anything."""
-        if process.failure:
+        if process.failed_to_start:
             logger.error("an executor could not start:\n%s", process.failure.rstrip())
-        early = not process.ready or (process.vitals.head().turns == 0 and not process.clean)
+        self._start_later(early=not process.ready or (process.vitals.head().turns == 0 and not process.left_in_order))
+
+    def _start_later(self, *, early: bool) -> None:
         self._early_deaths = self._early_deaths + 1 if early else 0
         pause = min(_LONGEST_BACKOFF, 0.5 * 2**self._early_deaths) if early else 0.0
         self._start_at.append(time.monotonic() + pause)
@@ -317,12 +283,20 @@ class Supervisor:
                 self._clerk.ask(lambda store, stray=stray: store.retire(stray))
         for command in beat.commands:
             self._clerk.acknowledge(command.number)
-            if command.name == "lost":
-                self._lost_tokens[command.token] = time.monotonic_ns()
-                for process in self._processes:
-                    process.lose(command.token)
-            elif command.name == "shutdown":
+            if command.name == "shutdown":
                 self.stop(self.settings.grace)
+        self._take_away([command.token for command in beat.commands if command.name == "lost"])
+
+    def _take_away(self, tokens: list[int]) -> None:
+        """Claims were taken away: their jobs are interrupted, and killed if that does not help."""
+        if not tokens:
+            return
+        now = time.monotonic_ns()
+        keep = int((self.settings.kill_grace + 60) * 1e9)
+        self._lost_tokens = {token: at for token, at in self._lost_tokens.items() if now - at < keep}
+        self._lost_tokens |= dict.fromkeys(tokens, now)
+        for process in self._processes:
+            process.lose(tokens)
 
     def _on_back(self) -> None:
         """The store has answered again: connections on which executors wait may be dead without having noticed."""
@@ -340,9 +314,13 @@ class Supervisor:
             process.ended()
             process.close()
         self._processes.clear()
+        self._start_at.clear()
+        self._renewing.clear()
+        self._lost_tokens.clear()
+        self._asked_drained = False
         self._dismiss()
-        self._info = self._enlist_patiently()
-        self._clerk = self._hire()
+        self._info = identify(self.settings, self.name)
+        self._clerk = self._hire(to_enlist=True)
         self._clerk.start()
         for _ in range(self.settings.processes):
             self._spawn()
@@ -353,14 +331,6 @@ class Supervisor:
         self._clerk.ask(lambda store: store.retire_worker(worker))
         self._clerk.leave()
 
-    def _enlist_patiently(self) -> WorkerInfo:
-        while True:
-            try:
-                return self._enlist()
-            except StoreUnavailable as error:
-                logger.warning("%s; trying again until it answers", error)
-                time.sleep(1.0)
-
     # ---- people ----
 
     def _name_orphans(self) -> None:
@@ -368,7 +338,7 @@ class Supervisor:
         if self._stopping or time.monotonic() < self._name_orphans_at:
             return
         self._name_orphans_at = time.monotonic() + 60
-        self._clerk.ask(_queues_without_worker, _log_orphans)
+        self._clerk.ask(name_orphans)
 
     # ---- when to stop ----
 
@@ -397,47 +367,3 @@ class Supervisor:
 
     def _spent(self) -> bool:
         return self.settings.max_jobs is not None and self.jobs_done >= self.settings.max_jobs
-
-
-_WHY = {"timeout": "ignored its time limit", "lost": "was taken away and did not stop"}
-
-
-def _outcome_of(store: Store, slot: Slot, why: str) -> tuple[Outcome, ...]:
-    """The outcome of a job for which its executor was killed. A claim that was taken away has none."""
-    if why != "timeout":
-        return ()
-    record = store.get([slot.held.id])[0]
-    if record is None or record.token != slot.held.token:
-        return ()
-    limit = slot.limit / 1e9
-    text = f"the job ran longer than its limit of {limit:g} s, did not react to that, and was killed"
-    name = "winch.errors.JobTimeout"
-    try:
-        decision = after_failure(codec.head(record.payload).run, record.fails, "timeout", (name,))
-    except DecodeError:
-        decision = None
-    retry = decision is not None and decision.retry
-    run = (time.monotonic_ns() - slot.started) // 1_000_000
-    detail = codec.dumps_error(name, (name, "builtins.BaseException"), text, "")
-    delay = decision.delay if decision is not None and retry else 0
-    return (Outcome(*slot.held, "retry" if retry else "failed", "timeout", run, 0, b"", detail, delay),)
-
-
-def _queues_without_worker(store: Store) -> dict[str, int]:
-    served = {queue for worker in store.workers() if worker.alive for queue in worker.info.queues}
-    counts = {name: states[JobStatus.QUEUED] for name, states in store.counts().items()}
-    return {name: count for name, count in counts.items() if count and name not in served}
-
-
-def _log_orphans(orphans: dict[str, int]) -> None:
-    for name, count in orphans.items():
-        logger.warning("queue %s has %d job(s) and no worker: start one with `winch worker %s`", name, count, name)
-
-
-def _boot_id() -> str:
-    """Equal for two processes exactly if they can compare pids: the kernel's boot id and the pid namespace."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot}:{Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return new_id()

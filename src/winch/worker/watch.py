@@ -1,33 +1,32 @@
-"""The executor's helper thread: it acts while the main thread is inside a job.
+"""The executor's helper threads: they act while the main thread is inside a job.
 
-1. It obeys the supervisor: stop, give up a lost claim.
-2. A job on the main thread that takes longer than `SLOW`: it settles what is done, gives back what is claimed beside it and
-   marks the job as begun, so that a slow job delays neither outcomes nor neighbours.
-3. A job whose time is over, or that has to make way, is interrupted.
-
+The `Watch` never waits for the store. It obeys the supervisor, and interrupts a job whose time is over or that has to make way.
 It sleeps while the executor is idle. While the main thread runs one job after another it looks every `SLOW`; once a job is
 known as slow it sleeps until something is due.
+
+The `Settler` takes the turns that cannot wait for the main thread. When a job there takes longer than `SLOW` it settles what is
+done, gives back what is claimed beside it and marks the job as begun, so that a slow job delays neither outcomes nor neighbours.
 """
 
 from __future__ import annotations
 
 import os
-import select
-import signal
 import threading
 import time
-from typing import Any, Protocol
+import traceback
+from typing import Any, NoReturn, Protocol
 
 from winch.errors import JobInterrupted, JobTimeout, StoreError, WorkerError
+from winch.polling import Pipe, readable
 from winch.running.run import Run
 from winch.stores.contract import Held
 from winch.worker.channel import Channel
 from winch.worker.desk import Desk
-from winch.worker.forking import INTERRUPT, ForkServer
 from winch.worker.lanes import Lane
+from winch.worker.mainlane import MainLane
 from winch.worker.pace import SLOW
 
-__all__ = ["MainLane", "Watch", "Watched"]
+__all__ = ["Settler", "Watch", "Watched"]
 
 _NAP = 0.02
 """Seconds. Whoever needs it sooner has to wake it."""
@@ -35,45 +34,15 @@ _NAP = 0.02
 _AGAIN = 50_000_000
 """Nanoseconds until an interruption that found no user code running is tried again."""
 
-
 _STORE_GRACE = 2_000_000_000
 """Nanoseconds. So long after the last moment of a stop the store may still take to answer."""
 
-
-class MainLane:
-    """The main thread as a place where jobs run: interrupted by a signal, so also out of a sleep or a read.
-
-    Attributes:
-        run: What is running, if anything.
-        marked: It is known to the store as begun, and nothing is claimed beside it.
-        forks: Runs the jobs in child processes, if that was asked for.
-    """
-
-    def __init__(self) -> None:
-        self.run: Run | None = None
-        self.marked = False
-        self.forks: ForkServer | None = None
-        self._wanted: tuple[Run, type[BaseException]] | None = None
-        self._thread = threading.main_thread().ident or 0
-        signal.signal(INTERRUPT, self._on_signal)
-
-    def interrupt(self, run: Run, kind: type[BaseException]) -> None:
-        """Raise this inside the job, as soon as that is possible. Again is harmless."""
-        if self.forks is not None and self.forks.interrupt(kind):
-            return
-        if run.armed and run.interrupted is not kind:
-            self._wanted = (run, kind)
-            signal.pthread_kill(self._thread, INTERRUPT)
-
-    def _on_signal(self, _number: int, _frame: object) -> None:
-        wanted, self._wanted = self._wanted, None
-        if wanted is not None and wanted[0] is self.run and wanted[0].armed:
-            wanted[0].interrupted = wanted[1]
-            raise wanted[1]
+_PROBE = 1_000_000_000
+"""Nanoseconds between two questions to the store while the supervisor is silent."""
 
 
 class Watched(Protocol):
-    """What the watch needs of an executor."""
+    """What the helpers need of an executor."""
 
     channel: Channel
     desk: Desk
@@ -82,13 +51,14 @@ class Watched(Protocol):
     lost: set[int]
     stop_at: int | None
     in_batch: bool
+    ttl: int
 
-    def request_stop(self, why: str, grace: float) -> None:
-        """Stop claiming; interrupt what still runs after `grace` seconds."""
+    def obey(self, message: dict[str, Any]) -> None:
+        """Do what the supervisor says."""
         ...
 
-    def lose(self, token: int) -> None:
-        """A claim was taken away."""
+    def stop_if_told(self) -> None:
+        """Stop, if a signal has asked for it."""
         ...
 
     def abandon(self) -> None:
@@ -107,17 +77,54 @@ class Watched(Protocol):
         """Nanoseconds until the worker's ttl is over, unless the supervisor beats before."""
         ...
 
-    def reconnect(self) -> None:
-        """Listen to the store on a new connection."""
-        ...
-
-    def supervisor_gone(self) -> None:
+    def supervisor_gone(self) -> NoReturn:
         """The supervisor is dead."""
         ...
 
-    def die(self, error: Exception) -> None:
+    def die(self, error: Exception) -> NoReturn:
         """Leave at once."""
         ...
+
+
+class Settler(threading.Thread):
+    """See the module.
+
+    Args:
+        executor: Whose desk it clears.
+    """
+
+    def __init__(self, executor: Watched) -> None:
+        super().__init__(name="winch-settler", daemon=True)
+        self._executor = executor
+        self._asked = threading.Event()
+
+    def ask(self) -> None:
+        """Have it take a turn."""
+        self._asked.set()
+
+    def run(self) -> None:
+        """The loop."""
+        try:
+            while True:
+                self._asked.wait()
+                self._asked.clear()
+                self._clear()
+        except (WorkerError, StoreError) as error:
+            self._executor.die(error)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+
+    def _clear(self) -> None:
+        desk = self._executor.desk
+        with desk.lock:
+            run = self._executor.main.run
+            if run is None or time.monotonic_ns() - run.started < SLOW:
+                desk.turn()
+                return
+            begins = () if run.marked else (Held(run.claim.token, run.claim.id),)
+            run.marked = True
+            desk.clear(begins)
 
 
 class Watch(threading.Thread):
@@ -130,29 +137,24 @@ class Watch(threading.Thread):
     def __init__(self, executor: Watched) -> None:
         super().__init__(name="winch-watch", daemon=True)
         self._executor = executor
-        self._poke_in, self._poke_out = os.pipe()
-        os.set_blocking(self._poke_in, False)
-        os.set_blocking(self._poke_out, False)
+        self._settler = Settler(executor)
+        self._pipe = Pipe()
         self._asleep = False
+        self._answering_since: int | None = None
 
     def wake(self) -> None:
         """Have it look at what is running. Cheap if it is not asleep."""
         if self._asleep:
             self._asleep = False
-            self._poke()
+            self._pipe.wake()
 
     def poke(self) -> None:
-        """Have it look now, whatever it does."""
-        self._poke()
-
-    def _poke(self) -> None:
-        try:
-            os.write(self._poke_out, b"x")
-        except BlockingIOError:
-            return
+        """Have it look now, whatever it does. Safe from a signal handler."""
+        self._pipe.wake()
 
     def run(self) -> None:
-        """The loop. An error here would leave the executor without a supervisor's hand: it ends the process."""
+        """The loop. An executor without it would obey nobody: an error here ends the process."""
+        self._settler.start()
         channel = self._executor.channel
         try:
             while not channel.closed:
@@ -160,30 +162,23 @@ class Watch(threading.Thread):
                 self._asleep = True
                 delay = self._look()
                 self._asleep = delay is None or delay > _NAP
-                readable, _, _ = select.select([channel, self._poke_in], [], [], delay)
-                if self._poke_in in readable:
-                    os.read(self._poke_in, 4096)
-                if channel in readable:
+                ready = readable([channel, self._pipe], delay)
+                self._pipe.drain()
+                if channel.fileno() in ready:
                     for message in channel.receive():
-                        self._obey(message)
-        except (WorkerError, StoreError) as error:
-            self._executor.die(error)
+                        self._executor.obey(message)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
         self._executor.supervisor_gone()
-
-    def _obey(self, message: dict[str, Any]) -> None:
-        if message["do"] == "stop":
-            self._executor.request_stop("stopped", float(message["grace"]))
-        elif message["do"] == "lost":
-            self._executor.lose(int(message["token"]))
-        elif message["do"] == "reconnect":
-            self._executor.reconnect()
 
     # ---- what is due ----
 
     def _look(self) -> float | None:
         """Do what is due now. Returns seconds until the next look, None if nothing is running."""
         now = time.monotonic_ns()
-        delays = [self._look_at_main(now), self._look_at_lanes(now), self._look_at_stop(now), self._look_at_lease()]
+        self._executor.stop_if_told()
+        delays = [self._look_at_main(now), self._look_at_lanes(now), self._look_at_stop(now), self._look_at_lease(now)]
         waits = [delay for delay in delays if delay is not None]
         return max(min(waits) / 1e9, 0.001) if waits else None
 
@@ -195,17 +190,9 @@ class Watch(threading.Thread):
         if now - run.started < SLOW:
             return SLOW
         desk = self._executor.desk
-        if not main.marked or desk.done or desk.returning:
-            self._mark(run)
+        if not run.marked or desk.done or desk.returning:
+            self._settler.ask()
         return self._time_left(main, run, now)
-
-    def _mark(self, run: Run) -> None:
-        main, desk = self._executor.main, self._executor.desk
-        with desk.lock:
-            if main.run is run:
-                begins = () if main.marked else (Held(run.claim.token, run.claim.id),)
-                main.marked = True
-                desk.try_to_clear(begins)
 
     def _look_at_lanes(self, now: int) -> int | None:
         waits = [self._time_left(lane, run, now) for lane in self._executor.lanes for run in list(lane.runs.values())]
@@ -223,15 +210,22 @@ class Watch(threading.Thread):
             return _AGAIN
         return max(run.started + int(run.limit * 1e9) - now, 1_000_000)
 
-    def _look_at_lease(self) -> int | None:
-        """The supervisor is silent while the store answers: nobody vouches for these jobs any more, they make way."""
+    def _look_at_lease(self, now: int) -> int | None:
+        """The supervisor has been silent for a ttl in which the store answered: nobody vouches for these jobs any more."""
         executor = self._executor
-        if not executor.running():
-            return None
-        silent = -executor.lease_left()
-        if silent > 0 and executor.desk.try_to_clear(()):
+        left = executor.lease_left() if executor.running() else 0
+        if left >= 0:
+            self._answering_since = None
+            return left or None
+        self._settler.ask()
+        answered = executor.desk.answered_at
+        if now - answered > 3 * _PROBE:
+            self._answering_since = None
+        elif self._answering_since is None:
+            self._answering_since = answered
+        elif now - self._answering_since > executor.ttl:
             executor.interrupt_all()
-        return _AGAIN if silent > 0 else -silent
+        return _PROBE
 
     def _look_at_stop(self, now: int) -> int | None:
         deadline = self._executor.stop_at

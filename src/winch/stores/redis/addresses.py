@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import random
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,12 @@ __all__ = ["Address"]
 
 _OWN = ("namespace", "deadline")
 _SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
+_PATHS = {
+    "redis": ("/?[0-9]*", "a number, like redis://localhost:6379/0"),
+    "rediss": ("/?[0-9]*", "a number, like rediss://localhost:6379/0"),
+    "redis+cluster": ("/?0?", "0, for a cluster has no other"),
+    "redis+sentinel": ("/[^/]+(/[0-9]*)?", "a master and a number, like redis+sentinel://host1,host2/master/0"),
+}
 
 # What a client may have set that is ours to decide, or that not every release of redis-py knows.
 _DROPPED = (
@@ -87,6 +94,9 @@ class Address:
         scheme = _SCHEMES.get(parts.scheme, parts.scheme)
         options = [(name, value) for name, value in parse_qsl(parts.query) if name not in _OWN]
         plain = parts._replace(scheme=scheme, query=urlencode(options))
+        wanted, told = _PATHS.get(scheme, (".*", ""))
+        if not re.fullmatch(wanted, parts.path):
+            raise InvalidURL(f"{_place(parts, namespace)}: the path names the database: {told}")
         full = _text(parts._replace(query=urlencode([*options, ("namespace", namespace)])))
         if scheme == "redis+sentinel":
             pool = _sentinel_pool(plain)
@@ -177,8 +187,6 @@ def _sentinel_pool(parts: SplitResult) -> redis.ConnectionPool:
     """The pool of redis+sentinel://user:password@h1,h2:26379/master/0."""
     user = parts.netloc.rpartition("@")[0]
     master, _, database = parts.path.strip("/").partition("/")
-    if not master:
-        raise InvalidURL("a sentinel's URL names the master: redis+sentinel://host1,host2/master/0")
     # redis-py decodes the user and the password; what it says of the host is not needed.
     settings: dict[str, Any] = parse_url(f"redis://{user}@localhost/{database or 0}")
     del settings["host"]

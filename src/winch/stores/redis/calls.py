@@ -22,7 +22,7 @@ from winch.stores.contract import Call
 from winch.stores.redis.addresses import Address
 from winch.stores.redis.scripts import Script, script
 
-__all__ = ["Argument", "Calls", "Line", "OutOfMemory", "Refusal", "pack_command"]
+__all__ = ["Argument", "Calls", "Line", "OutOfMemory", "Refusal", "pack_command", "passes"]
 
 Argument = bytes | str | int | float
 
@@ -31,8 +31,8 @@ _RETRIED = frozenset(
 )
 _ADVICE = {
     "OOM": "it is full (maxmemory): raise maxmemory, or let jobs be removed (result_ttl, failure_ttl)",
-    "NOAUTH": "it wants a password",
-    "WRONGPASS": "the user name or the password is wrong or missing",
+    "NOAUTH": "it wants a password: give it in the address, like redis://user:password@host",
+    "WRONGPASS": "the user name or the password is wrong or missing: check the address",
     "NOPERM": "the user may not do this: allow +evalsha +script|load +blpop +subscribe +client|unblock on its keys",
     "WRONGTYPE": "a key of the namespace holds something that is not winch's: choose another namespace",
     "MISCONF": "it cannot save its data and refuses writes: see the server's log",
@@ -52,6 +52,7 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.AskError, "ASK"),
     (exceptions.AuthenticationError, "WRONGPASS"),
 )
+_SETTING_UP = "Check the user, the password and the number of the database in the address"
 _find_code = re.compile(rf"\b({'|'.join((*_RETRIED, *_ADVICE))})\b").search
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
 _ATTEMPTS_PER_DEADLINE = 2.5
@@ -188,7 +189,7 @@ class Calls:
         until = time.monotonic() + self.deadline
         try:
             line.send(packed, self.deadline)
-        except (exceptions.ConnectionError, exceptions.TimeoutError, OSError):
+        except (exceptions.RedisError, OSError):
             return lambda: self._finish(line, script(verb), packed, may_have_happened=line.sent)
         return lambda: self._finish(line, script(verb), packed, until, is_sent=True)
 
@@ -254,7 +255,9 @@ class Calls:
                 may_have_happened |= line.sent and code is None
             left = until - time.monotonic()
             if left <= pause:
-                raise self._unavailable(may_have_happened, trouble) from trouble
+                raise self._unavailable(
+                    may_have_happened, trouble, connected=line.sent or code is not None
+                ) from trouble
             time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads clients, hides nothing
             pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -265,7 +268,7 @@ class Calls:
             line.read()
         except exceptions.ResponseError as error:
             if _code(error) not in _RETRIED:
-                raise self._refused(_code(error), error) from error
+                raise self._refused(_code(error), error, setting_up=not line.sent) from error
         except (exceptions.ConnectionError, exceptions.TimeoutError, OSError):
             pass  # the same call finds out
         return packed
@@ -277,7 +280,7 @@ class Calls:
         elif code is None and not isinstance(error, exceptions.ResponseError):
             self._node = self.address.any_node()
         elif code not in _RETRIED:
-            raise self._refused(code, error) from error
+            raise self._refused(code, error, setting_up=not line.sent) from error
         line.drop()
 
     def _follow(self, error: Exception) -> None:
@@ -286,19 +289,28 @@ class Calls:
         if isinstance(host, str) and isinstance(port, int):
             self._node = self.address.moved_to(host, port)
 
-    def _refused(self, code: str | None, error: Exception) -> StoreError:
+    def _refused(self, code: str | None, error: Exception, *, setting_up: bool = False) -> StoreError:
+        if code is None and setting_up:
+            return StoreRefused(self._text(f"{error}. {_SETTING_UP}"))
         if code is None:
             word, *rest = str(error).split()
             return Refusal(word, *rest) if word.isupper() and word != "ERR" else StoreRefused(self._text(str(error)))
         kind = OutOfMemory if code == "OOM" else StoreRefused
         return kind(f"{self._text(_ADVICE.get(code, str(error)))} [{code}]")
 
-    def _unavailable(self, may_have_happened: bool, trouble: Exception) -> StoreUnavailable:
+    def _unavailable(self, may_have_happened: bool, trouble: Exception, *, connected: bool) -> StoreUnavailable:
         told = "the call may have happened" if may_have_happened else "the call has not happened"
+        if not connected:
+            told += "; is the server running? check WINCH_URL or --url"
         return StoreUnavailable(f"{self.address.place} gave no answer within {self.deadline:g} s ({trouble}); {told}")
 
     def _text(self, text: str) -> str:
         return f"{self.address.place} refused: {text}"
+
+
+def passes(error: Exception) -> bool:
+    """Whether a server's error is worth trying again."""
+    return _code(error) in _RETRIED
 
 
 def _code(error: Exception) -> str | None:

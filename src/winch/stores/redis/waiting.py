@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import socket
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,10 +16,11 @@ from redis import exceptions
 from redis.connection import AbstractConnection
 
 from winch.errors import StoreError
-from winch.stores.redis.calls import Calls, pack_command
+from winch.stores.redis.calls import Calls, pack_command, passes
 
 __all__ = ["EndedJobs", "ListWaiter"]
 
+_logger = logging.getLogger("winch")
 _POLL_WHILE_BROKEN = 0.5
 _TROUBLE = (exceptions.RedisError, OSError)
 
@@ -41,7 +44,8 @@ class ListWaiter:
     """A `Waiter` on lists: it blocks in BLPOP on a connection of its own.
 
     Without a connection its descriptor never becomes readable, and `poll` is short: then `take()` says "look for yourself"
-    and `arm()` tries to connect again.
+    and `arm()` tries to connect again. A server that refuses to let it listen (rights, a key that is not ours) is asked
+    again after a pause, so that it does not wake the sleeper over and over.
     """
 
     def __init__(self, calls: Calls, keys: Sequence[bytes]) -> None:
@@ -53,10 +57,14 @@ class ListWaiter:
         self._pid = os.getpid()
         self._is_armed = False
         self._silent = os.pipe()
+        self._refused_until = 0.0
+        self._told = ""
 
     def arm(self) -> None:
         """Start to listen, if it does not listen yet."""
         if self._is_armed and self._pid == os.getpid():
+            return
+        if time.monotonic() < self._refused_until:
             return
         try:
             if self._connection is None or self._pid != os.getpid():
@@ -64,8 +72,8 @@ class ListWaiter:
             if self._connection is not None:
                 self._connection.send_packed_command((self._command,), check_health=False)
             self._is_armed, self.poll = True, None
-        except _TROUBLE:
-            self._drop()
+        except _TROUBLE as error:
+            self._drop(error)
 
     def fileno(self) -> int:
         """A descriptor that becomes readable when a hint comes."""
@@ -109,16 +117,23 @@ class ListWaiter:
         connection, self._is_armed = self._connection, False
         try:
             return connection is None or connection.read_response(disable_decoding=True) is not None
-        except _TROUBLE:
-            self._drop()
+        except _TROUBLE as error:
+            self._drop(error)
             return True
         except BaseException:
             self._drop()
             raise
 
-    def _drop(self) -> None:
+    def _drop(self, error: Exception | None = None) -> None:
         connection, self._connection = self._connection, None
         self._is_armed, self.poll = False, _POLL_WHILE_BROKEN
+        if isinstance(error, exceptions.ResponseError):
+            self._refused_until = time.monotonic() + _POLL_WHILE_BROKEN
+            if not passes(error) and str(error) != self._told:
+                self._told = str(error)
+                _logger.warning(
+                    "%s refuses BLPOP, looking every half second instead: %s", self._calls.address.place, error
+                )
         if connection is not None:
             connection.disconnect()
 

@@ -38,6 +38,7 @@ class Hand:
         cleared: How many expired and damaged jobs were met.
         more: The scan has stopped before the end of the queues.
         alone: A suspect waits that this executor cannot take.
+        is_barred: This executor runs a suspect, and gets nothing beside it.
     """
 
     room: int
@@ -48,11 +49,12 @@ class Hand:
     cleared: int = 0
     more: bool = False
     alone: bool = False
+    is_barred: bool = False
 
     @property
     def is_full(self) -> bool:
         """Nothing is added any more, from no queue."""
-        return self.more or len(self.claims) >= self.room or self.holds_suspect
+        return self.more or self.is_barred or len(self.claims) >= self.room or self.holds_suspect
 
     @property
     def holds_suspect(self) -> bool:
@@ -64,6 +66,7 @@ def claim(tx: Transaction, seat: Seat, queues: Sequence[str], room: int) -> Hand
     """Claim up to `room` jobs of these queues, in the order of the queues."""
     hand = Hand(room, tx.next_token())
     if room > 0:
+        hand.is_barred = bool(tx.one(q.holds_suspect, seat.number))
         for name in queues:
             _take_suspect(tx, seat, hand, name)
             _take(tx, hand, name)

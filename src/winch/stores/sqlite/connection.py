@@ -197,9 +197,9 @@ class FileDatabase(Database):
 
     def open(self, *, create: bool = True) -> None:
         """Connect this thread; with `create` make the file if there is none."""
-        if not create and self._is_missing():
-            raise StoreNotFound(f"there is no store at {self.place}")
         try:
+            if not create and self._is_missing():
+                raise StoreNotFound(f"there is no store at {self.place}")
             self.session()
         except (sqlite3.Error, OSError) as error:
             raise explained(error, self.place) from error

@@ -28,12 +28,14 @@ class Known(NamedTuple):
     Attributes:
         number: 0 for one of this very call.
         state: None for an ended one past its expiry: it can be replaced, and nobody can wait for it.
+        created_at: A job that replaces it is younger.
         vanishes: Created canceled and not kept: nobody can wait for it to be requeued.
     """
 
     number: int
     state: int | None
     features: int
+    created_at: int = 0
     vanishes: bool = False
 
 
@@ -80,8 +82,8 @@ def _known(tx: Transaction, ids: list[str]) -> dict[str, Known]:
     one, *more = ids
     rows = tx.db.execute(q.known_jobs, (as_array(ids),)) if more else tx.db.execute(q.known_job, (one,))
     return {
-        id: Known(number, None if 0 < expires_at <= tx.now else state, features)
-        for id, number, state, features, expires_at in rows
+        id: Known(number, None if 0 < expires_at <= tx.now else state, features, created_at)
+        for id, number, state, features, expires_at, created_at in rows
     }
 
 
@@ -130,7 +132,9 @@ def _row(tx: Transaction, plan: Plan) -> tuple[object, ...]:
         tx.falls_due(job.queue, due_at)
     elif state == _CANCELED:
         state = _DEFERRED  # for the moment: `end` ends it
-    features = plan.replaces.features & CHILDREN if plan.replaces else 0
+    features, created_at = 0, tx.now
+    if plan.replaces:
+        features, created_at = plan.replaces.features & CHILDREN, max(tx.now, plan.replaces.created_at + 1)
     if job.callbacks:
         features |= CALLBACKS
     if job.parents:
@@ -146,7 +150,7 @@ def _row(tx: Transaction, plan: Plan) -> tuple[object, ...]:
             job.priority,
             score,
             job.max_crashes,
-            tx.now,
+            created_at,
             enqueued_at,
             due_at,
         ),

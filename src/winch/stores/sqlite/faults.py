@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 
 from winch.errors import StoreRefused, StoreUnavailable
@@ -10,9 +11,10 @@ __all__ = ["explained", "is_busy"]
 
 _ADVICE = {
     sqlite3.SQLITE_FULL: "the disk is full. Nothing was written; free some space",
-    sqlite3.SQLITE_READONLY: "the file or its directory is read-only. Let this user write to both",
+    sqlite3.SQLITE_READONLY: "the file or its directory is read-only. Let this user write to both, or give another place",
     sqlite3.SQLITE_PERM: "access is denied. Let this user read and write the file and its directory",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened. Check that the directory exists and that this user may write to it",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened. Check that the directory exists and that this user may write to it, or"
+    " give another place",
     sqlite3.SQLITE_CORRUPT: "the file is damaged. Stop all workers, keep a copy, and save what can be read with"
     " `sqlite3 FILE .recover`",
     sqlite3.SQLITE_NOTADB: "the file is no SQLite database. Check the address",
@@ -20,6 +22,7 @@ _ADVICE = {
     " size of files",
     sqlite3.SQLITE_TOOBIG: "a value is too large for SQLite. Store it elsewhere and pass its name",
 }
+_NO_PLACE = (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EROFS)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -33,7 +36,8 @@ def explained(error: sqlite3.Error | OSError, place: str) -> Exception:
     if isinstance(error, StoreUnavailable):
         return error
     if isinstance(error, OSError):
-        return StoreRefused(f"{place}: {error}")
+        told = "; make the folder writable for this user, or give another place" if error.errno in _NO_PLACE else ""
+        return StoreRefused(f"{place}: {error}{told}")
     if is_busy(error):
         return StoreUnavailable(f"{place}: another process holds the database; nothing was written")
     advice = _ADVICE.get(_primary(error))

@@ -149,7 +149,10 @@ class LivenessVerbs(Verbs):
 
 
 class News:
-    """Whether there is something that a supervisor has not been told: a command, or a job that is due earlier."""
+    """Whether there is something that a supervisor has not been told: a command, or a job that is due earlier.
+
+    A due time that has passed is known to nobody any more: what is due next is news, however late it is.
+    """
 
     def __init__(self, worker: str) -> None:
         self._worker = worker
@@ -164,7 +167,7 @@ class News:
         command: int = at.one(q.last_command, found[0].number) or 0
         left = next_due(at, json.loads(found[0].queues))
         due = None if left is None else at.now + left
-        earlier = due is not None and (self._due is None or due < self._due)
+        earlier = due is not None and (self._due is None or self._due <= at.now or due < self._due)
         news = command > self._command or earlier
         self._command, self._due = max(command, self._command), due
         return news

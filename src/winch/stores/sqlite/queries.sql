@@ -182,10 +182,10 @@ SELECT EXISTS (SELECT 1 FROM firing JOIN children ON children.parent = firing.pa
 
 -- Twice as fast as `known_jobs` for one id.
 -- name: known_job
-SELECT id, number, state, features, expires_at FROM jobs WHERE id = ?
+SELECT id, number, state, features, expires_at, created_at FROM jobs WHERE id = ?
 
 -- name: known_jobs
-SELECT id, number, state, features, expires_at FROM jobs WHERE id IN (SELECT value FROM json_each(?1))
+SELECT id, number, state, features, expires_at, created_at FROM jobs WHERE id IN (SELECT value FROM json_each(?1))
 
 -- name: insert_job
 INSERT INTO jobs (number, id, queue, state, features, priority, score, max_crashes, created_at, enqueued_at, due_at, ttl,
@@ -247,6 +247,10 @@ SELECT EXISTS (
     SELECT 1 FROM jobs
     WHERE executor IN (SELECT number FROM executors WHERE worker = ?) AND state = {started} AND suspect = 1
 )
+
+-- A suspect is claimed by who holds nothing, and who holds one claims nothing: it is the only claim, or there is none.
+-- name: holds_suspect
+SELECT suspect FROM jobs WHERE executor = ? AND state = {started} ORDER BY token LIMIT 1
 
 -- name: has_suspect
 SELECT EXISTS (SELECT 1 FROM jobs WHERE queue = ? AND state = {queued} AND suspect = 1)

@@ -36,9 +36,10 @@ local function plan(job, planned, gone)
   return state, unmet
 end
 
--- An ended job makes room for its successor, which inherits the children that wait for the id.
+-- An ended job makes room for its successor, which is younger and inherits the children that wait for the id.
 local function replace(old, job)
   leave(old)
+  job.created = math.max(job.created, old.created + 1)
   job.features = with(job.features, bit.band(old.features, CHILDREN + FIRING))
 end
 

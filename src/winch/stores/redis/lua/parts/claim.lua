@@ -69,10 +69,17 @@ local function is_free(to)
     and redis.call('HEXISTS', P .. 'worker:' .. to.worker, 'suspect') == 0
 end
 
+-- Whether the claimer runs a suspect: nothing is handed out beside it.
+local function runs_suspect(to)
+  local id = redis.call('HGET', P .. 'worker:' .. to.worker, 'suspect')
+  return id and redis.call('HEXISTS', P .. 'x:' .. to.executor, id) == 1
+end
+
 -- Fills the claimer from these queues. Returns `more` and `alone` of a turn.
 local function claim(to, queues)
   local alone = false
   if to.room <= 0 or #queues == 0 then return false, false end
+  local is_barred = runs_suspect(to)
   local paused = redis.call('SMISMEMBER', P .. 'paused', unpack(queues))
   for n, queue in ipairs(queues) do
     if paused[n] == 0 then
@@ -80,7 +87,7 @@ local function claim(to, queues)
         if is_free(to) and take_suspect(to, queue) then return false, false end
         alone = true
       end
-      if to.room > 0 and take_queued(to, queue) then return true, alone end
+      if to.room > 0 and not is_barred and take_queued(to, queue) then return true, alone end
     end
   end
   return false, alone

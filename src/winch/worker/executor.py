@@ -1,48 +1,39 @@
-"""An executor: a process that claims, runs and settles jobs. Started by the supervisor as `python -m winch.worker.executor`.
+"""An executor: claims, runs and settles jobs. `entry.py` is the process around it.
 
-1. Reads its brief, ties its life to the supervisor's, imports what it was told to.
-2. Takes a turn: settles what is done, claims what should start within 10 ms.
-3. Runs what it claimed: sync jobs on this thread or in a pool, `async def` jobs on a loop.
-4. Sleeps on the store's hint when there is nothing to do.
-5. Told to stop, gives back what has not begun, waits for the rest, settles it, and leaves.
+1. Takes a turn: settles what is done, claims what should start within 10 ms.
+2. Runs what it claimed: sync jobs on this thread or in a pool, `async def` jobs on a loop.
+3. Sleeps on the store's hint when there is nothing to do.
+4. Told to stop, gives back what has not begun, waits for the rest, settles it, and leaves.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import importlib
 import logging
 import os
 import signal
-import socket
-import sys
 import threading
 import time
-import traceback
-from pathlib import Path
 from typing import Any, NoReturn
 
 from winch import codec
 from winch.errors import DecodeError, JobInterrupted, StoreError, WorkerError
-from winch.job import use_admission
 from winch.polling import Pipe, Source, readable
-from winch.running.run import Run, Runner
+from winch.running.run import Run
 from winch.stores import open_store
 from winch.stores.contract import TURN_BATCH, Held, Outcome
-from winch.worker import log
 from winch.worker.channel import Brief, Channel
 from winch.worker.desk import Desk
 from winch.worker.forking import ForkServer
 from winch.worker.lanes import Lane, LoopLane, Site, ThreadLane, limit_of
+from winch.worker.log import JobLog
 from winch.worker.mainlane import MainLane
 from winch.worker.pace import Pace
-from winch.worker.rule import admission_of
-from winch.worker.settings import WorkerSettings
+from winch.worker.surroundings import die_with, make_runner, resident_bytes
 from winch.worker.vitals import BUSY, IDLE, LEASE_SHARE, Vitals, clock
 from winch.worker.watch import Watch
 
-__all__ = ["EXIT_LOST", "Executor", "main"]
+__all__ = ["EXIT_LOST", "Executor"]
 
 EXIT_LOST = 3
 """The exit status of an executor that the store has given up on."""
@@ -55,8 +46,6 @@ _TRY_AGAIN = 1_000_000_000
 
 _UNKNOWN_LIMIT = int(180e9)
 """Until a job's options are decoded: the default time limit, so that an import that hangs is killed too."""
-
-_PR_SET_PDEATHSIG = 1
 
 logger = logging.getLogger("winch.worker")
 
@@ -71,7 +60,7 @@ class Executor:
 
     def __init__(self, brief: Brief, channel: Channel) -> None:
         settings = brief.settings
-        forks = ForkServer(lambda: _make_runner(settings), _die_with) if settings.isolation == "fork" else None
+        forks = ForkServer(lambda: make_runner(settings), die_with) if settings.isolation == "fork" else None
         self.channel = channel
         self.lost: set[int] = set()
         self.stop_at: int | None = None
@@ -84,10 +73,10 @@ class Executor:
         self._pipe = Pipe()
         # Two stores on purpose: while a turn is under way, jobs may talk to the store too.
         self._store = open_store(settings.url, deadline=2.0)
-        self._runner, self._pace = _make_runner(settings), Pace()
-        job_log = log.JobLog(brief.worker_name, quiet=settings.quiet)
+        self._runner, self._pace = make_runner(settings), Pace()
+        self._log = JobLog(brief.worker_name, quiet=settings.quiet)
         self.desk = Desk(
-            self._store, brief.executor, settings.queues, settings.order, self._pace, job_log, self._abandon
+            self._store, brief.executor, settings.queues, settings.order, self._pace, self._log, self._abandon
         )
         self._waiter, self._stale = self._store.waiter(settings.queues), False
         self.main = MainLane(forks)
@@ -232,8 +221,11 @@ class Executor:
 
     def _record(self, run: Run, outcome: Outcome) -> None:
         """A run is over. Called on the thread that ran it."""
-        self.lost.discard(run.claim.token)
-        self.desk.done.append((run, outcome))
+        if run.claim.token in self.lost:
+            self.lost.discard(run.claim.token)
+            self._log.taken_away(run)  # nobody waits for its outcome any more
+        else:
+            self.desk.done.append((run, outcome))
 
     def _wake(self) -> None:
         """Have the main thread look, if it sleeps, or somebody else if it is inside a job."""
@@ -402,7 +394,7 @@ class Executor:
             self.request_stop("spent")
         elif settings.max_jobs_per_executor is not None and self.desk.jobs >= settings.max_jobs_per_executor:
             self.request_stop("recycled")
-        elif settings.max_memory is not None and _resident_bytes() > settings.max_memory:
+        elif settings.max_memory is not None and resident_bytes() > settings.max_memory:
             logger.info("this executor uses more than %d bytes: replaced", settings.max_memory)
             self.request_stop("recycled")
 
@@ -425,66 +417,3 @@ class Executor:
         self.channel.send({"say": "bye", "why": "lost" if isinstance(error, WorkerError) else "stopped"})
         logging.shutdown()
         os._exit(EXIT_LOST)
-
-
-def _make_runner(settings: WorkerSettings) -> Runner:
-    admission = admission_of(settings)
-    admission.describe()  # looks at what is installed, once per process
-    use_admission(admission)
-    return Runner(open_store(settings.url, deadline=5.0), admission)
-
-
-def _resident_bytes() -> int:
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _die_with(supervisor: int) -> None:
-    """Have the kernel end this process when the supervisor's main thread ends (Linux); the channel's end does it elsewhere."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != supervisor:
-        os._exit(1)
-
-
-def _prepare_process(brief: Brief) -> None:
-    _die_with(brief.supervisor)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    os.environ["WINCH_URL"] = brief.settings.url  # what jobs enqueue goes to the store they came from
-    for path in reversed(brief.settings.paths):
-        sys.path.insert(0, str(Path(path).resolve()))
-    codec.permit_pickle(brief.settings.pickle)
-    log.set_up(brief.settings.log_level, brief.settings.log_format)
-
-
-def main() -> int:
-    """The process: returns its exit status."""
-    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
-    brief = Brief.from_message(channel.receive()[0])
-    for descriptor in (channel.fileno(), brief.vitals):
-        os.set_inheritable(descriptor, False)  # not for the processes that jobs start
-    _prepare_process(brief)
-    try:
-        for name in brief.settings.imports:
-            importlib.import_module(name)
-        executor = Executor(brief, channel)
-    except BaseException:
-        channel.send({"say": "failed", "traceback": traceback.format_exc()})
-        return 1
-    signal.signal(signal.SIGTERM, lambda _number, _frame: executor.tell_to_stop())
-    try:
-        executor.run()
-    except BaseException:
-        # A thread that a job left behind must not keep a broken executor.
-        traceback.print_exc()
-        logging.shutdown()
-        os._exit(1)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

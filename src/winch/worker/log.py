@@ -66,8 +66,14 @@ class JobLog:
         logger.log(level, "%s", text, extra={"winch": fields})
 
     def late(self, tokens: Sequence[int]) -> None:
-        """Outcomes came too late: the claims had been given to others."""
-        logger.warning("%d outcome(s) dropped: the store had given the jobs to another executor", len(tokens))
+        """Outcomes came too late."""
+        logger.warning(
+            "%d outcome(s) dropped: their jobs had been stopped, deleted or given to another executor", len(tokens)
+        )
+
+    def taken_away(self, run: Run) -> None:
+        """A job ended whose claim had been taken away: stopped on request, or deleted."""
+        logger.info("%s stopped: it was taken away from this worker job_id=%s", run.function, run.claim.id)
 
     def store_gone(self, error: Exception) -> None:
         """The store does not answer. Said once until it is back."""

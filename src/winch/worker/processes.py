@@ -62,7 +62,7 @@ class ExecutorProcess:
         ours, theirs = socket.socketpair()
         try:
             popen = subprocess.Popen(
-                [sys.executable, "-P", "-m", "winch.worker.executor", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "winch.worker.entry", str(theirs.fileno())],
                 pass_fds=(theirs.fileno(), brief.vitals),
                 process_group=0,
                 stdin=subprocess.DEVNULL,

@@ -140,6 +140,7 @@ class Watch(threading.Thread):
         self._settler = Settler(executor)
         self._pipe = Pipe()
         self._asleep = False
+        self._silent_since: int | None = None
         self._answering_since: int | None = None
 
     def wake(self) -> None:
@@ -215,11 +216,13 @@ class Watch(threading.Thread):
         executor = self._executor
         left = executor.lease_left() if executor.running() else 0
         if left >= 0:
-            self._answering_since = None
+            self._silent_since = self._answering_since = None
             return left or None
+        if self._silent_since is None:
+            self._silent_since = now
         self._settler.ask()
         answered = executor.desk.answered_at
-        if now - answered > 3 * _PROBE:
+        if answered < self._silent_since or now - answered > 3 * _PROBE:  # the store is away, too
             self._answering_since = None
         elif self._answering_since is None:
             self._answering_since = answered

@@ -14,7 +14,7 @@ from winch.job import get_store
 from winch.queue import Queue
 from winch.stores import open_store
 from winch.stores.contract import Store
-from winch.worker import log
+from winch.worker.log import set_up
 from winch.worker.rule import admission_of
 from winch.worker.settings import WorkerSettings
 from winch.worker.signals import Signals
@@ -98,7 +98,7 @@ class Worker:
 
 def run_worker(settings: WorkerSettings) -> int:
     """What `winch worker` does. Returns the exit status."""
-    log.set_up(settings.log_level, settings.log_format)
+    set_up(settings.log_level, settings.log_format)
     return _supervise(settings).exit_status
 
 

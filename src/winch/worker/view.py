@@ -7,6 +7,7 @@ from typing import Any
 
 from winch.job import Job
 from winch.stores.contract import Store, WorkerRecord
+from winch.worker.identity import is_gone
 
 __all__ = ["WorkerView"]
 
@@ -21,7 +22,7 @@ class WorkerView:
         pid: Of its supervisor.
         queues: Names, in the order of their priority.
         version: Of the winch it runs.
-        alive: Its last beat is younger than its ttl.
+        alive: Its last beat is younger than its ttl, and on this machine its process exists.
         executors: How many executor processes it has.
         successful_job_count: Jobs that it finished.
         failed_job_count: Jobs that it failed.
@@ -34,7 +35,7 @@ class WorkerView:
         info = record.info
         self.id, self.name, self.hostname, self.pid = info.id, info.name, info.host, info.pid
         self.queues, self.version = list(info.queues), info.version
-        self.alive, self.executors = record.alive, len(record.executors)
+        self.alive, self.executors = record.alive and not is_gone(info), len(record.executors)
         self.successful_job_count, self.failed_job_count = record.finished, record.failed
         self.total_working_time = record.run_ms / 1000
         self.birth_date = datetime.fromtimestamp(record.started_at / 1000, UTC)
@@ -44,7 +45,7 @@ class WorkerView:
 
     @property
     def state(self) -> str:
-        """`busy`, `idle`, `suspended` (all its queues are paused), or `dead` (no beat within its ttl)."""
+        """`busy`, `idle`, `suspended` (all its queues are paused), or `dead` (no beat within its ttl, or its process is gone)."""
         if not self.alive:
             return "dead"
         if self._jobs:

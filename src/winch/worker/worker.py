@@ -125,5 +125,5 @@ def _introduce(name: str, store: Store, settings: WorkerSettings) -> None:
     if store.created:
         logger.warning(
             "the store is new: if your application has enqueued jobs already, it did so elsewhere. "
-            "It logs where; give that to this worker with --url or WINCH_URL"
+            "print(queue.connection.place) tells where; give that to this worker with --url or WINCH_URL"
         )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["open_store"]
 
-_FORMS = """an address is one of
+_FORMS = """The address of a store is one of
   sqlite:///jobs.db                a file, relative to the working directory
   sqlite:////var/lib/shop/jobs.db  a file, absolute (four slashes)
   sqlite://                        the memory of this process
@@ -57,7 +57,7 @@ def open_store(target: object, *, deadline: float = 5.0) -> Store:
         return cast("Store", target)
     if _is_redis(target):
         return _redis_store(cast("Redis", target), StoreOptions(deadline=deadline))
-    raise InvalidURL(f"a {type(target).__name__} is no store; {_FORMS}")
+    raise InvalidURL(f"an object of type {type(target).__name__} is no store. {_FORMS}")
 
 
 def _is_store(target: object) -> bool:
@@ -74,7 +74,7 @@ def _imported(text: str) -> object:
     """What an import path names."""
     module, colon, attribute = text.partition(":")
     if not colon or not all(part.isidentifier() for part in f"{module}.{attribute}".split(".")):
-        raise InvalidURL(f"{text!r} is not the address of a store; {_FORMS}")
+        raise InvalidURL(f"{text!r} is not the address of a store. {_FORMS}")
     try:
         found: object = importlib.import_module(module)
         for name in attribute.split("."):
@@ -82,7 +82,7 @@ def _imported(text: str) -> object:
     except (ImportError, AttributeError) as error:
         raise InvalidURL(f"{text!r} cannot be imported: {error}") from error
     if isinstance(found, str) and "://" not in found:
-        raise InvalidURL(f"{text!r} is the text {found!r}, which is no URL; {_FORMS}")
+        raise InvalidURL(f"{text!r} is the text {found!r}, which is no URL. {_FORMS}")
     return found
 
 
@@ -110,12 +110,12 @@ def _parsed(url: str, deadline: float) -> tuple[SplitResult, StoreOptions]:
         parts = urlsplit(url, allow_fragments=False)
         query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError as error:
-        raise InvalidURL(f"{_safe(url)}: {error}; {_FORMS}") from None
+        raise InvalidURL(f"{_safe(url)}: {error}. {_FORMS}") from None
     if parts.scheme != "sqlite" and parts.scheme not in _REDIS:
-        raise InvalidURL(f"{_safe(url)}: there is no {parts.scheme}:// store; {_FORMS}")
+        raise InvalidURL(f"{_safe(url)}: there is no {parts.scheme}:// store. {_FORMS}")
     known = _SQLITE_KEYS if parts.scheme == "sqlite" else _REDIS_KEYS
     if unknown := [name for name in query if not known.fullmatch(name)]:
-        raise InvalidURL(f"{_safe(url)}: nobody knows the option {unknown[0]!r}; {_FORMS}")
+        raise InvalidURL(f"{_safe(url)}: nobody knows the option {unknown[0]!r}. {_FORMS}")
     namespace = query.pop("namespace", "winch")
     if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,128}", namespace):
         raise InvalidURL(f"{_safe(url)}: a namespace is made of letters, digits and _ . : -")
@@ -134,12 +134,12 @@ def _check_sqlite(url: str, namespace: str, query: dict[str, str]) -> None:
 def _path(parts: SplitResult) -> Path | None:
     """The absolute path of an SQLite URL; None for memory."""
     if parts.netloc:
-        raise InvalidURL(f"sqlite://{parts.netloc}{parts.path}: a file has three slashes, or four; {_FORMS}")
+        raise InvalidURL(f"sqlite://{parts.netloc}{parts.path}: a file has three slashes, or four. {_FORMS}")
     path = unquote(parts.path.removeprefix("/"))
     if not parts.path:
         return None
     if not path or path == ":memory:" or "\0" in path:
-        raise InvalidURL(f"sqlite://{parts.path} names no file; {_FORMS}")
+        raise InvalidURL(f"sqlite://{parts.path} names no file. {_FORMS}")
     return Path(path).absolute()
 
 

@@ -342,3 +342,13 @@ def test_a_forked_job_that_crashes_is_charged_alone(queue: Queue, start_worker: 
         bad.result(timeout=0)
     assert caught.value.reason == "crashed"
     assert len(lines(notes)) == 3
+
+
+def test_workers_are_found_by_queue_as_in_rq(store_url: str, start_worker: StartWorker) -> None:
+    """RQ's words work: Worker.all(queue=), count(queue=), get_state() and queue_names()."""
+    start_worker("low")
+    low, high = Queue("low", connection=store_url), Queue("high", connection=store_url)
+    eventually(lambda: Worker.count(queue=low) == 1)
+    (worker,) = Worker.all(queue=low)
+    assert (worker.get_state(), worker.queue_names()) == ("idle", ["low"])
+    assert Worker.all(queue=high) == []

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 from winch.codec import CallData, ErrorInfo, load_error
-from winch.config import default_url
 from winch.errors import JobCanceled, JobFailed, JobStopped, ResultError
 from winch.states import JobStatus
 from winch.stores.contract import JobRecord, Store
 
 __all__ = ["describe_call", "last_error", "no_result", "why_no_result_yet"]
+
+_PASSWORD = re.compile(r"(://[^/@]*:)[^/@]*@|(password=)[^&]*")
 
 CUT = 75
 """Characters of one argument."""
@@ -62,8 +66,14 @@ def why_no_result_yet(store: Store, record: JobRecord, timeout: float) -> str:
         return text
     if store.url == "sqlite://":
         return f"{text}. No other process can: a store in memory belongs to this one"
-    url = "" if store.url == default_url() else f" --url {store.url}"
-    return f"{text}. Start one: winch worker {record.queue}{url}"
+    return (
+        f"{text}. Start one in the folder of your code: winch worker {record.queue} --url {shlex.quote(_shown(store))}"
+    )
+
+
+def _shown(store: Store) -> str:
+    """The address for a command line, without its password: a worker's own settings have that."""
+    return _PASSWORD.sub(lambda found: f"{found[1]}***@" if found[1] else f"{found[2]}***", store.url)
 
 
 def _listeners(number: int) -> str:

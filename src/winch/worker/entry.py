@@ -17,6 +17,7 @@ import traceback
 from pathlib import Path
 
 from winch import codec
+from winch.callables import project_root
 from winch.worker.channel import Brief, Channel
 from winch.worker.executor import Executor
 from winch.worker.log import set_up
@@ -55,7 +56,7 @@ def _prepare(brief: Brief) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.environ["WINCH_URL"] = brief.settings.url  # what jobs enqueue goes to the store they came from
-    for path in reversed(brief.settings.paths):
+    for path in reversed([*brief.settings.paths, project_root()]):
         sys.path.insert(0, str(Path(path).resolve()))
     codec.permit_pickle(brief.settings.pickle)
     set_up(brief.settings.log_level, brief.settings.log_format)

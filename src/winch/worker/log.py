@@ -92,7 +92,7 @@ def _error_of(outcome: Outcome) -> str:
     if not outcome.detail:
         return outcome.reason
     info = codec.load_error(outcome.detail)
-    first_line = info.message.partition("\n")[0][:200]
+    first_line = info.message.partition("\n")[0][:500]
     return f"{info.type_name.removeprefix('builtins.')}: {first_line}" if first_line else info.type_name
 
 

@@ -363,6 +363,7 @@ class Supervisor:
         now = tuple((process.id, process.vitals.head().turns) for process in self._processes)
         if drained and now == marks and not self._stopping:
             logger.info("nothing is left to do: stopping")
+            self._clerk.ask(name_orphans)
             self.stop(self.settings.grace)
 
     def _spent(self) -> bool:

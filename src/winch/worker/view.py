@@ -52,6 +52,14 @@ class WorkerView:
             return "busy"
         return "suspended" if self._suspended else "idle"
 
+    def get_state(self) -> str:
+        """RQ's name for `state`."""
+        return self.state
+
+    def queue_names(self) -> list[str]:
+        """The names of its queues, in the order of their priority."""
+        return list(self.queues)
+
     def get_current_job_id(self) -> str | None:
         """The id of the job that it runs; with several, the one it holds longest."""
         return self._jobs[0] if self._jobs else None

@@ -56,13 +56,20 @@ class Worker:
         except TypeError as error:
             raise InvalidOption(f"{error}: the options are the fields of winch.worker.WorkerSettings") from None
 
-    def work(self, burst: bool = False, max_jobs: int | None = None, max_idle_time: float | None = None) -> bool:
+    def work(
+        self,
+        burst: bool = False,
+        max_jobs: int | None = None,
+        max_idle_time: float | None = None,
+        with_scheduler: bool = True,  # noqa: ARG002 - for calls written for RQ
+    ) -> bool:
         """Work until a signal comes, or until it is done.
 
         Args:
             burst: Stop when nothing is left to do.
             max_jobs: Stop after that many jobs.
             max_idle_time: Stop after that many seconds without a job.
+            with_scheduler: As in RQ, without effect: every worker starts scheduled jobs when they are due.
 
         Returns:
             Whether any job was done.
@@ -78,22 +85,25 @@ class Worker:
         return supervisor.jobs_done > 0
 
     @classmethod
-    def all(cls, connection: object = None) -> list[WorkerView]:
+    def all(cls, connection: object = None, queue: Queue | None = None) -> list[WorkerView]:
         """All registered workers, by name.
 
         Args:
             connection: As for `Queue`.
+            queue: Only those that listen to this one, in its store.
         """
-        return WorkerView.all(get_store(connection))
+        workers = WorkerView.all(get_store(connection) if queue is None else queue.connection)
+        return [worker for worker in workers if queue is None or queue.name in worker.queues]
 
     @classmethod
-    def count(cls, connection: object = None) -> int:
+    def count(cls, connection: object = None, queue: Queue | None = None) -> int:
         """How many workers are alive.
 
         Args:
             connection: As for `Queue`.
+            queue: Only those that listen to this one, in its store.
         """
-        return sum(worker.alive for worker in get_store(connection).workers())
+        return sum(worker.alive for worker in cls.all(connection, queue))
 
 
 def run_worker(settings: WorkerSettings) -> int:

@@ -259,3 +259,22 @@ def test_a_child_process_has_its_own_connections(store: RedisStore) -> None:
     put(store)
     assert os.waitpid(pid, 0)[1] == 0
     assert store.counts()["q"][JobStatus.QUEUED] == 3
+
+
+def test_an_unblock_that_comes_first_is_repeated(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sleeper stops at once also if UNBLOCK overtakes its BLPOP; if nothing helps it drops its connection."""
+    store.open()
+    calls = store._calls  # pyright: ignore[reportPrivateUsage]
+    command, answers = calls.command, [0, 0]
+    monkeypatch.setattr(calls, "command", lambda *words: answers.pop() if answers else command(*words))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    waiter = store.waiter(["q"])
+    waiter.arm()
+    began = time.monotonic()
+    assert not waiter.disarm()
+    assert time.monotonic() - began < 0.5
+    assert not answers
+    waiter.arm()
+    monkeypatch.setattr(calls, "command", lambda *_: 0)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr(calls, "deadline", 0.05)
+    assert waiter.disarm()
+    waiter.close()

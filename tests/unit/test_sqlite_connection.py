@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ import pytest
 from winch.errors import StoreNotFound, StoreRefused, StoreUnavailable
 from winch.ids import new_id
 from winch.states import JobStatus
-from winch.stores.contract import NewJob, StoreOptions
-from winch.stores.sqlite import SQLiteStore, connection, schema, transaction
+from winch.stores.contract import NewJob, StoreOptions, WorkerInfo
+from winch.stores.sqlite import SQLiteStore, connection, liveness, schema, transaction
 from winch.stores.sqlite.sql import VERSION
 
 
@@ -261,6 +262,32 @@ def test_time_never_goes_back(store: SQLiteStore, monkeypatch: pytest.MonkeyPatc
     assert store.enqueue([job()]).now == before
 
 
+def test_time_goes_on_after_a_clock_was_set_back(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One jump ahead does not stop the store's time: it goes on as fast as the clock does."""
+    wall = store.enqueue([job()]).now
+
+    def tick(at: int) -> int:
+        monkeypatch.setattr(transaction.time, "time_ns", lambda: (wall + at) * 1_000_000)
+        return store.enqueue([job()]).now - wall
+
+    assert [tick(at) for at in (3_600_000, 0, 70, 100)] == [3_600_000, 3_600_000, 3_600_070, 3_600_100]
+    store.close()
+    assert store.now() == wall + 3_600_100
+    assert tick(150) == 3_600_150
+    assert tick(4_000_000) == 3_600_150 + 4_000_000 - 150
+
+
+def test_a_beat_outlives_its_cleaning(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is removed after a beat was written can wait for the next one."""
+
+    def trim(_: object) -> None:
+        raise StoreUnavailable("somebody holds the database")
+
+    monkeypatch.setattr(liveness, "trim", trim)
+    store.enlist(WorkerInfo("w", "w", "host", "boot", 1, 1, ("q",), "1", 60_000, 10_000, 1))
+    assert store.beat("w", 1, []).rescued == ()
+
+
 def test_an_exception_in_a_transaction_leaves_nothing(store: SQLiteStore) -> None:
     """What is raised inside a call, also from outside it, rolls back, and the next call works."""
     database = store._database  # pyright: ignore[reportPrivateUsage]
@@ -318,23 +345,140 @@ def test_a_killed_writer_leaves_a_sound_file(path: Path) -> None:
     store.close()
 
 
-def test_a_child_leaves_the_parents_connection_alone(store: SQLiteStore) -> None:
-    """After a fork the child opens a connection of its own, and its end takes nothing from the parent."""
-    store.enqueue([job()])
-    inherited = store._database.session()  # pyright: ignore[reportPrivateUsage]
+def _fork(act: Callable[[], object]) -> int:
+    """Do something in a child; its process id. It ends with status 0 if nothing was raised."""
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            store.enqueue([job()])
-            status = int(store._database.session() is inherited)  # pyright: ignore[reportPrivateUsage]
-            store.close()
+            act()
+            status = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert store._database.session() is inherited  # pyright: ignore[reportPrivateUsage]
+    return child
+
+
+def _status(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_no_connection_is_open_across_a_fork(store: SQLiteStore, path: Path) -> None:
+    """What a child was acknowledged stays when the parent closes meanwhile; another thread's connection is no obstacle."""
+    done, close, closed = threading.Event(), threading.Event(), os.pipe()
+    written = os.pipe()
     store.enqueue([job()])
-    assert store.counts()["q"][JobStatus.QUEUED] == 3
+
+    def idle() -> None:
+        store.enqueue([job()])
+        done.set()
+        close.wait()
+        store.enqueue([job()])
+
+    def act() -> None:
+        store.enqueue([job()])
+        os.write(written[1], b"x")
+        os.read(closed[0], 1)
+        store.enqueue([job() for _ in range(5)])
+
+    thread = threading.Thread(target=idle)
+    thread.start()
+    done.wait()
+    child = _fork(act)
+    os.read(written[0], 1)
+    close.set()
+    thread.join()
+    store.close()
+    assert path.with_name(path.name + "-wal").exists()  # it is the child's, too
+    os.write(closed[1], b"x")
+    assert _status(child) == 0
+    for end in (*written, *closed):
+        os.close(end)
+    assert SQLiteStore(path).counts()["q"][JobStatus.QUEUED] == 9
+
+
+def test_a_fork_waits_for_another_threads_transaction(path: Path) -> None:
+    """A fork during another thread's write leaves both sides able to write, and the write is there once."""
+    store = SQLiteStore(path, StoreOptions(deadline=5.0))
+    inside = threading.Event()
+
+    def write() -> None:
+        with store._database.write() as tx:  # pyright: ignore[reportPrivateUsage]
+            inside.set()
+            time.sleep(0.2)
+            tx.db.execute("INSERT INTO queues (name) VALUES ('other')")
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    inside.wait()
+    child = _fork(lambda: store.enqueue([job()]))
+    thread.join()
+    assert _status(child) == 0
+    store.enqueue([job()])
+    assert store.queues() == ["other", "q"]
+    assert store.counts()["q"][JobStatus.QUEUED] == 2
+    store.close()
+
+
+def test_a_fork_waits_no_longer_than_the_deadline(store: SQLiteStore, path: Path) -> None:
+    """Of a transaction that does not end the child must know: it refuses to open the file, where it could lose jobs."""
+    inside, end = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with store._database.write():  # pyright: ignore[reportPrivateUsage]
+            inside.set()
+            end.wait()
+
+    def act() -> None:
+        for each in (store, SQLiteStore(path)):
+            with pytest.raises(StoreRefused, match="forked in the middle of a transaction"):
+                each.enqueue([job()])
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    inside.wait()
+    start = time.monotonic()
+    child = _fork(act)
+    assert 0.25 < time.monotonic() - start < 2
+    assert _status(child) == 0
+    end.set()
+    thread.join()
+    store.enqueue([job()])
+    assert _status(_fork(lambda: store.enqueue([job()]))) == 0
+    assert store.counts()["q"][JobStatus.QUEUED] == 2
+
+
+def test_forks_while_threads_write(path: Path) -> None:
+    """Nothing that was acknowledged to a parent's thread or to a child is lost, and nothing hangs."""
+    store = SQLiteStore(path, StoreOptions(deadline=20.0))
+    stop, counts = threading.Event(), [0, 0]
+
+    def write(number: int) -> None:
+        while not stop.is_set():
+            store.enqueue([job()])
+            counts[number] += 1
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(10):
+        assert _status(_fork(lambda: [store.enqueue([job()]) for _ in range(3)])) == 0
+    stop.set()
+    for thread in threads:
+        thread.join()
+    store.close()
+    assert store.counts()["q"][JobStatus.QUEUED] == 30 + sum(counts)
+    store.close()
+
+
+def test_a_fork_leaves_the_memory_store_open() -> None:
+    """What is in memory would be gone if it were closed."""
+    store = SQLiteStore(None)
+    store.enqueue([job()])
+    assert _status(_fork(lambda: None)) == 0
+    assert store.counts()["q"][JobStatus.QUEUED] == 1
+    store.close()
 
 
 def test_memory_belongs_to_one_process() -> None:

@@ -52,7 +52,7 @@ def test_a_query_needs_no_scan(name: str, database: sqlite3.Connection) -> None:
     assert not scans or name in SCANS
 
 
-@pytest.mark.parametrize("name", ["claimable", "due", "list_queued", "jobs_queued", "earliest_due"])
+@pytest.mark.parametrize("name", ["claimable", "due", "list_queued", "jobs_queued", "earliest_due", "depth"])
 def test_the_order_of_an_index_is_used(name: str, database: sqlite3.Connection) -> None:
     """What comes first is found without looking at, or sorting, what waits behind it."""
     steps = plan(database, queries()[name])

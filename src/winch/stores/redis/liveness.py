@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from winch.errors import StoreError
 from winch.stores.contract import Beat, Call, Held, Outcome, Retired, Waiter, WorkerInfo, WorkerRecord
 from winch.stores.redis.calls import Argument, Calls, Refusal
 from winch.stores.redis.hot import translated
@@ -17,6 +20,10 @@ from winch.stores.redis.waiting import ListWaiter
 __all__ = ["LivenessVerbs"]
 
 _LONGEST_NAME = 255
+_CHUNK = 500
+"""The most jobs that one `trim` removes: a few milliseconds."""
+_TRIM_TIME = 1.0
+"""Seconds that a beat trims at most; it lets others call as long as it takes itself."""
 
 
 class LivenessVerbs:
@@ -47,7 +54,9 @@ class LivenessVerbs:
         """See `winch.stores.contract.Liveness.beat`."""
         call, count = Call(worker, number), len(executors)
         answer = self._change("beat", call, acknowledged, count, *executors, *gone, what=f"worker {worker}")
-        now, strays, commands, next_due, rescued = answer
+        now, strays, commands, next_due, rescued, may_be_more = answer
+        if may_be_more:
+            self._trim()
         return Beat(
             now,
             _texts(strays),
@@ -96,6 +105,14 @@ class LivenessVerbs:
     def drained(self, queues: Sequence[str]) -> bool:
         """See `winch.stores.contract.Liveness.drained`."""
         return bool(self._calls.read("drained", *queues))
+
+    def _trim(self) -> None:
+        """Remove what is expired or too much, in short steps with pauses. The beat has happened: trouble is for the next."""
+        until, left = time.monotonic() + _TRIM_TIME, True
+        with suppress(StoreError):
+            while left and (began := time.monotonic()) < until:
+                left = bool(self._calls.change("trim", None, _CHUNK))
+                time.sleep(time.monotonic() - began)
 
     def _change(self, verb: str, call: Call | None, *arguments: Argument, what: str = "") -> Any:
         try:

@@ -22,6 +22,7 @@ __all__ = ["EndedJobs", "ListWaiter"]
 
 _logger = logging.getLogger("winch")
 _POLL_WHILE_BROKEN = 0.5
+_UNBLOCK_PAUSE = 0.002
 _TROUBLE = (exceptions.RedisError, OSError)
 
 
@@ -89,11 +90,12 @@ class ListWaiter:
         """Stop to listen. True: a hint came while stopping."""
         if not self._is_armed or self._connection is None:
             return False
-        if is_readable(self.fileno()):
-            return self._read()
         try:
-            self._calls.command(b"CLIENT", b"UNBLOCK", self._client)
-        except StoreError:
+            has_answer = self._unblock(self.fileno())
+        except (StoreError, *_TROUBLE) as error:
+            has_answer = False
+            _logger.debug("cannot end BLPOP: %s", error)
+        if not has_answer:
             self._drop()
             return True
         return self._read()
@@ -104,6 +106,20 @@ class ListWaiter:
         for end in self._silent:
             os.close(end)
         self._silent = (-1, -1)
+
+    def _unblock(self, descriptor: int) -> bool:
+        """Make BLPOP answer. False: it does not before the deadline.
+
+        UNBLOCK takes another connection and may overtake BLPOP: then it answers 0 and has done nothing.
+        """
+        until, pause = time.monotonic() + self._calls.deadline, 0.0
+        while not is_readable(descriptor, pause):
+            if self._calls.command(b"CLIENT", b"UNBLOCK", self._client):
+                return True
+            if time.monotonic() >= until:
+                return False
+            pause = _UNBLOCK_PAUSE
+        return True
 
     def _connect(self) -> None:
         connection = self._calls.connection()

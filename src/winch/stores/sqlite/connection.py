@@ -7,14 +7,16 @@ does, wins every time (PROTOCOL rule 38).
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, Self
 from weakref import WeakSet
 
 from winch.errors import StoreNotFound, StoreRefused, StoreUnavailable
@@ -39,42 +41,129 @@ Version = tuple[int, int, int]
 
 
 class Session:
-    """One connection. It belongs to a thread and to a process.
+    """One connection. It belongs to a thread and to a process, and is in use while its lock is held.
+
+    Used as a context manager by who holds the lock, it is released at the end.
 
     Attributes:
         identity: Device and inode of the file when it was opened.
+        patience: Seconds that who closes it, or forks, waits for the end of a transaction.
         commits: Transactions written so far, for `PRAGMA data_version` tells of those of others only.
         turnstile: The descriptor of the lock file, -1 before the first use.
+        closed: It is of no use any more; whoever finds out needs another one.
     """
 
-    def __init__(self, db: sqlite3.Connection, identity: tuple[int, int] = (0, 0)) -> None:
+    def __init__(self, db: sqlite3.Connection, identity: tuple[int, int] = (0, 0), patience: float = 0) -> None:
         self.db = db
         self.identity = identity
+        self.patience = patience
+        self.lock = threading.RLock()
         self.pid = os.getpid()
+        self.number = next(_NUMBERS)
         self.commits = 0
         self.turnstile = -1
+        self.closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
 
     def version(self) -> Version:
         """Changes whenever anybody has written; that of another connection is another one."""
-        return id(self), self.db.execute(q.data_version).fetchone()[0], self.commits
+        return self.number, self.db.execute(q.data_version).fetchone()[0], self.commits
 
     def close(self) -> None:
-        """Let go of the file, unless it is the parent's: to close it here could take away that one's locks."""
+        """Let go of the file, if possible when no other thread uses it; unless it is the parent's (see `sever`)."""
         if self.pid != os.getpid():
-            _INHERITED.append(self.db)
+            self.sever()
             return
-        self.db.close()
+        locked = self.lock.acquire(timeout=self.patience)
+        try:
+            self.closed = True
+            self.db.close()
+            self._close_turnstile()
+        finally:
+            if locked:
+                self.lock.release()
+
+    def sever(self) -> None:
+        """Never close the parent's connection: that could take away its locks."""
+        if not self.closed:
+            self.closed = True
+            _INHERITED.append(self.db)
+            self._close_turnstile()
+
+    def _close_turnstile(self) -> None:
         if self.turnstile >= 0:
             os.close(self.turnstile)
             self.turnstile = -1
+
+    def is_mine(self) -> bool:
+        """Whether the calling thread is using it."""
+        lock: Any = self.lock
+        return bool(lock._is_owned())  # what threading.Condition asks, too
 
     def __del__(self) -> None:
         with suppress(Exception):
             self.close()
 
 
+_NUMBERS = itertools.count()
+
+
+# ---- forks ----------------------------------------------------------------------------------------------------------
+# SQLite keeps one table of files and locks per process. A child inherits it: it would take locks for its own that are the
+# parent's, and lose what it writes when the parent unlinks the journal. So no connection is open across a fork. All are
+# closed before it, each when the transaction of its thread has ended, and opened again by whoever needs one.
+
+_SESSIONS: WeakSet[Session] = WeakSet()
+"""All connections of this process to files, those that are about to be closed too."""
+
 _INHERITED: list[sqlite3.Connection] = []
 """Connections of the process that forked this one, kept so that nothing ever closes them."""
+
+_SEVERED: set[tuple[int, int]] = set()
+"""Files that the parent could not let go of in time: this process must not open them."""
+
+
+class _Gate:
+    """Passed by who opens a connection, shut during a fork."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.forking: list[Session] = []
+
+    def before(self) -> None:
+        """Close all connections, or wait until their deadlines for those that are in use."""
+        self.lock.acquire()
+        self.forking = [session for session in [*_SESSIONS] if not session.closed and session.pid == os.getpid()]
+        start = time.monotonic()
+        for session in self.forking:
+            left = max(0.0, start + session.patience - time.monotonic())
+            if not session.is_mine() and session.lock.acquire(timeout=left):
+                with session, suppress(sqlite3.Error):
+                    session.close()
+
+    def after_in_parent(self) -> None:
+        """Go on."""
+        self.forking = []
+        self.lock.release()
+
+    def after_in_child(self) -> None:
+        """Go on without what is still open."""
+        for session in self.forking:
+            if not session.closed:
+                _SEVERED.add(session.identity)
+                session.sever()
+        self.forking = []
+        self.lock = threading.RLock()  # other threads may have waited at the old one
+
+
+_GATE = _Gate()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_GATE.before, after_in_parent=_GATE.after_in_parent, after_in_child=_GATE.after_in_child)
 
 
 class Database(ABC):
@@ -105,10 +194,6 @@ class Database(ABC):
         """This thread's connection; opens it if need be."""
 
     @abstractmethod
-    def _alone(self, session: Session) -> AbstractContextManager[object]:
-        """Held while a session is in use."""
-
-    @abstractmethod
     def _line_up(self, session: Session, until: float) -> None:
         """Wait at the turnstile, at most until then."""
 
@@ -116,15 +201,23 @@ class Database(ABC):
     def _let_pass(self, session: Session) -> None:
         """Leave the turnstile to the next."""
 
+    def _take(self) -> Session:
+        """This thread's session, locked."""
+        while True:
+            session = self.session()
+            session.lock.acquire()
+            if not session.closed:
+                return session
+            session.lock.release()  # a fork or another thread's `close` came in between
+
     @contextmanager
     def read(self) -> Generator[Snapshot]:
         """One moment of the database, to look at."""
         try:
-            session = self.session()
-            with self._alone(session):
+            with self._take() as session:
                 try:
-                    now = self._begin(session.db, q.begin_reading, q.now, time.monotonic() + self.deadline)[0]
-                    yield Snapshot(session.db, now)
+                    until = time.monotonic() + self.deadline
+                    yield Snapshot(session.db, *self._begin(session.db, q.begin_reading, q.now, until))
                 finally:
                     _roll_back(session.db)  # nothing was written, and it never fails
         except (sqlite3.Error, OSError) as error:
@@ -134,8 +227,7 @@ class Database(ABC):
     def write(self) -> Generator[Transaction]:
         """A transaction: all that is done in it is written at its end, or nothing if it raises."""
         try:
-            session = self.session()
-            with self._alone(session):
+            with self._take() as session:
                 try:
                     tx = self._begin_writing(session)
                     yield tx
@@ -161,8 +253,7 @@ class Database(ABC):
     def version(self) -> Version:
         """Changes for this thread whenever anybody has written."""
         try:
-            session = self.session()
-            with self._alone(session):
+            with self._take() as session:
                 return session.version()
         except (sqlite3.Error, OSError) as error:
             raise explained(error, self.place) from error
@@ -193,7 +284,6 @@ class FileDatabase(Database):
         self._synchronous = synchronous
         self._local = threading.local()
         self._sessions: WeakSet[Session] = WeakSet()
-        self._lock = threading.Lock()
 
     def open(self, *, create: bool = True) -> None:
         """Connect this thread; with `create` make the file if there is none."""
@@ -206,7 +296,7 @@ class FileDatabase(Database):
 
     def close(self) -> None:
         """Close all connections of this process."""
-        with self._lock:
+        with _GATE.lock:
             sessions, self._sessions, self._local = [*self._sessions], WeakSet(), threading.local()
         for session in sessions:
             session.close()
@@ -214,10 +304,8 @@ class FileDatabase(Database):
     def session(self) -> Session:
         """This thread's connection; the file must still be the one that was opened."""
         session: Session | None = getattr(self._local, "session", None)
-        if session is None or session.pid != os.getpid():
+        if session is None or session.closed or session.pid != os.getpid():
             session = self._local.session = self._connect()
-            with self._lock:
-                self._sessions.add(session)
         elif session.identity != self._identity():
             raise StoreRefused(f"{self.place}: the file was deleted or replaced while it was in use; start anew")
         return session
@@ -225,10 +313,28 @@ class FileDatabase(Database):
     def _connect(self) -> Session:
         if self._is_missing():
             self._make_directory()
-        db = sqlite3.connect(
-            self.path, timeout=self.deadline, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        session = Session(db, self._identity())
+        with self._opened() as session:
+            self._prepare(session)
+        return session
+
+    def _opened(self) -> Session:
+        """A new session, locked, that a fork and `close` know of."""
+        with _GATE.lock:
+            if self._identity() in _SEVERED:
+                raise StoreRefused(
+                    f"{self.place}: this process was forked in the middle of a transaction; start it in another way"
+                )
+            db = sqlite3.connect(
+                self.path, timeout=self.deadline, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
+            session = Session(db, self._identity(), self.deadline)
+            session.lock.acquire()
+            _SESSIONS.add(session)
+            self._sessions.add(session)
+        return session
+
+    def _prepare(self, session: Session) -> None:
+        db = session.db
         if not is_current(db, self.place):
             self._line_up(session, time.monotonic() + self.deadline)
             try:
@@ -240,7 +346,6 @@ class FileDatabase(Database):
         db.execute(f"PRAGMA synchronous = {self._synchronous}")
         db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
         _configure(db)
-        return session
 
     def _is_missing(self) -> bool:
         """Whether there is nothing yet: SQLite takes an empty file for a new database."""
@@ -263,9 +368,6 @@ class FileDatabase(Database):
         except FileNotFoundError:
             return 0, 0
         return found.st_dev, found.st_ino
-
-    def _alone(self, session: Session) -> AbstractContextManager[object]:  # noqa: ARG002 - a session per thread
-        return _NOTHING
 
     def _line_up(self, session: Session, until: float) -> None:
         if fcntl is None:
@@ -309,6 +411,8 @@ class MemoryDatabase(Database):
 
     def session(self) -> Session:
         """The one connection."""
+        if self._session is not None and self._session.pid != os.getpid():  # where nobody may let go of the lock
+            raise StoreRefused("a store in memory belongs to the process that made it; use a file")
         with self._lock:
             if self._session is None:
                 db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, cached_statements=256)
@@ -316,22 +420,14 @@ class MemoryDatabase(Database):
                 bring_up_to_date(db)
                 self.on_made()
                 _configure(db)
-                self._session = Session(db)
-            if self._session.pid != os.getpid():
-                raise StoreRefused("a store in memory belongs to the process that made it; use a file")
+                self._session = Session(db, patience=self.deadline)
             return self._session
-
-    def _alone(self, session: Session) -> AbstractContextManager[object]:  # noqa: ARG002 - there is but one
-        return self._lock
 
     def _line_up(self, session: Session, until: float) -> None:
         """All writers are threads of this process, and one of them has the connection."""
 
     def _let_pass(self, session: Session) -> None:
         """See `_line_up`."""
-
-
-_NOTHING = nullcontext()
 
 
 def patiently(until: float) -> Generator[None]:

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from winch.errors import NotEnlisted
+from winch.errors import NotEnlisted, StoreUnavailable
 from winch.stores.contract import (
     TURN_BATCH,
     Beat,
@@ -87,7 +88,8 @@ class LivenessVerbs(Verbs):
         now, strays, commands, due, rescued = answer
         for id in rescued:
             self._database.bells.remove(id)
-        trim(self._database)
+        with suppress(StoreUnavailable):  # the beat is written; the next one trims as well
+            trim(self._database)
         return Beat(now, tuple(strays), tuple(Command(*each) for each in commands), due, tuple(rescued))
 
     def promote(self, *, call: Call | None = None) -> int | None:

@@ -15,13 +15,13 @@ COMMIT
 PRAGMA data_version
 
 -- name: now
-SELECT now FROM meta
+SELECT now, wall FROM meta
 
 -- name: meta
-SELECT now, token, back, front, jobs, sampled FROM meta
+SELECT now, wall, token, back, front, jobs, sampled FROM meta
 
 -- name: save_meta
-UPDATE meta SET now = ?, token = ?, back = ?, front = ?, jobs = ?, sampled = ? WHERE one = 1
+UPDATE meta SET now = ?, wall = ?, token = ?, back = ?, front = ?, jobs = ?, sampled = ? WHERE one = 1
 
 -- name: last_call
 SELECT number, answer FROM calls WHERE channel = ?
@@ -378,7 +378,17 @@ SELECT count(*) FROM jobs WHERE {is_ended} AND queue = ? AND state = ? AND expir
 SELECT {header} FROM jobs WHERE {is_ended} AND queue = ? AND state = ? AND expires_at > ? ORDER BY expires_at, id LIMIT ?
 
 -- name: depth
-SELECT count(*), max(0, coalesce(max(?1 - enqueued_at), 0)) FROM jobs WHERE queue = ?2 AND state = {queued}
+SELECT
+    (SELECT count(*) FROM jobs WHERE queue = ?2 AND state = {queued}),
+    max(
+        0,
+        coalesce(?1 - (
+            SELECT enqueued_at FROM jobs WHERE queue = ?2 AND state = {queued} AND suspect = 1 ORDER BY score LIMIT 1
+        ), 0),
+        coalesce(?1 - (
+            SELECT enqueued_at FROM jobs WHERE queue = ?2 AND state = {queued} AND suspect = 0 ORDER BY score LIMIT 1
+        ), 0)
+    )
 
 -- name: forget_metrics
 DELETE FROM metrics WHERE hours = ? AND at < ?

@@ -5,6 +5,7 @@
 CREATE TABLE meta (
     one     INTEGER PRIMARY KEY CHECK (one = 1),
     now     INTEGER NOT NULL DEFAULT 0, -- the latest time that anybody has seen here
+    wall    INTEGER NOT NULL DEFAULT 0, -- what the machine's clock said then
     token   INTEGER NOT NULL DEFAULT 0, -- of the last claim
     back    INTEGER NOT NULL DEFAULT 0, -- the last place at the back of a queue, counting up
     front   INTEGER NOT NULL DEFAULT 0, -- the last place at the front, counting down

@@ -24,12 +24,15 @@ class Snapshot:
 
     Attributes:
         db: The connection, in a transaction.
-        now: Milliseconds since the epoch: this machine's clock, but never earlier than anybody has seen here.
+        now: Milliseconds since the epoch: this machine's clock, but never earlier than anybody has seen here. Where the
+            clock was set back, time goes on from there as fast as the clock does.
+        wall: What the clock says.
     """
 
-    def __init__(self, db: sqlite3.Connection, last: int) -> None:
+    def __init__(self, db: sqlite3.Connection, now: int, wall: int) -> None:
         self.db = db
-        self.now = max(last, time.time_ns() // 1_000_000)
+        self.wall = time.time_ns() // 1_000_000
+        self.now = max(self.wall, now + max(0, self.wall - wall))
 
     def one(self, query: str, *values: object) -> Any:
         """The first column of the first row, or None."""
@@ -50,9 +53,9 @@ class Transaction(Snapshot):
     """
 
     def __init__(
-        self, db: sqlite3.Connection, last: int, token: int, back: int, front: int, jobs: int, sampled: int
+        self, db: sqlite3.Connection, now: int, wall: int, token: int, back: int, front: int, jobs: int, sampled: int
     ) -> None:
-        super().__init__(db, last)
+        super().__init__(db, now, wall)
         self.token = token
         self.back = back
         self.front = front
@@ -103,7 +106,8 @@ class Transaction(Snapshot):
         for queue, due_at in self._due.items():
             if self.one(q.earliest_due, queue) == due_at:
                 self.hints.update(self.column(q.listeners, queue))
-        self.db.execute(q.save_meta, (self.now, self.token, self.back, self.front, self.jobs, self.sampled))
+        counters = self.token, self.back, self.front, self.jobs, self.sampled
+        self.db.execute(q.save_meta, (self.now, self.wall, *counters))
 
 
 def as_array(values: Iterable[object]) -> str:

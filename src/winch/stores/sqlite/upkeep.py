@@ -74,7 +74,10 @@ def _surplus(at: Snapshot, queues: Iterable[str]) -> dict[tuple[str, int], int]:
 
 
 def sample(tx: Transaction, queues: Iterable[str]) -> None:
-    """Once a minute: the depth and the oldest age of each queue, and what is too old to be kept."""
+    """Once a minute: the depth of each queue, the age of its head, and what is too old to be kept.
+
+    In a queue of one priority the head is the oldest; to find the oldest of all, every row would have to be looked at.
+    """
     minute = tx.now // MINUTE * MINUTE
     if minute == tx.sampled:
         return

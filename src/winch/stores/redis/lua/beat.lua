@@ -8,7 +8,8 @@
 -- ARGV[5 ...]  executors that live, then workers whose process is known to be gone
 --
 -- Guard    the worker is enlisted. It judges others only if it has beaten regularly for its own ttl (rule 25).
--- Returns  now, strays, commands as stored, earliest due of its queues (ms, -1 none), rescued workers
+-- Returns  now, strays, commands as stored, earliest due of its queues (ms, -1 none), rescued workers,
+--          1 if more is to be removed (`trim`)
 -- Errors   NOTENLISTED, STALECALL
 --- @include parts/call
 --- @include parts/dismiss
@@ -75,9 +76,9 @@ fire(100)
 flush()
 promote_all(100)
 local queues = redis.call('SMEMBERS', P .. 'queues')
-prune(queues, 100)
+local may_be_more = prune(queues, 100) == 0 and 1 or 0
 for _, queue in ipairs(queues) do touched[queue] = true end
 finish()
 sample(queues)
 local _, next_due = timers_of(names(me.queues))
-return keep({NOW, strays(), redis.call('ZRANGE', P .. 'commands:' .. WORKER, 0, -1), next_due, rescued})
+return keep({NOW, strays(), redis.call('ZRANGE', P .. 'commands:' .. WORKER, 0, -1), next_due, rescued, may_be_more})

@@ -1,6 +1,9 @@
 -- Tells children that a parent ended.
 --- @include parts/end_job
 
+-- entries of children that are none any more, per call: they cost time too
+--- @constant STALE 1000
+
 -- What a child that waits for it hears of a parent that did not finish: `met`, `unmet` (still waiting) or `lost`.
 local function wait_on(parent, how)
   local job = how ~= GONE and read(parent)
@@ -31,16 +34,22 @@ end
 
 -- Up to `room` children, each once: removed and counted down in one step. True if there may be more.
 local function fire(room)
+  local stale = STALE
   while true do
     local entry = redis.call('LINDEX', P .. 'firing', 0)
     if not entry then return false end
-    if room == 0 then return true end
+    if room == 0 or stale <= 0 then return true end
     local set = P .. 'firing:' .. entry
-    local children = redis.call('ZPOPMIN', set, room)
+    local children = redis.call('ZPOPMIN', set, math.min(room, stale))
+    if #children == 0 then stale = stale - 1 end
     if redis.call('EXISTS', set) == 0 then redis.call('LPOP', P .. 'firing') end
     local how, parent = string.byte(entry), string.sub(entry, 9)
     for n = 1, #children, 2 do
-      if fire_child(children[n], tonumber(children[n + 1]), parent, how) then room = room - 1 end
+      if fire_child(children[n], tonumber(children[n + 1]), parent, how) then
+        room = room - 1
+      else
+        stale = stale - 1
+      end
     end
   end
 end

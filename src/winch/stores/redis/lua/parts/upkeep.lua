@@ -24,14 +24,28 @@ local function prune_index(family, queue, room)
   return room - #ids
 end
 
+local function prune_queue(queue, room)
+  for state = FINISHED, STOPPED do
+    if room > 0 then room = prune_index(STATES[state], queue, room) end
+  end
+  return room
+end
+
+-- Removes up to `room` ended jobs that are expired or too many. Returns what is left of `room`: with 0 there may be more.
+-- Each queue has its share first, and what others leave after that; each call begins at another queue.
 local function prune(queues, room)
-  for _, queue in ipairs(queues) do
-    for state = FINISHED, STOPPED do
-      if room <= 0 then return end
-      room = prune_index(STATES[state], queue, room)
-    end
+  if #queues == 0 then return room end
+  local share, first, full = math.max(1, math.floor(room / #queues)), MICROS % #queues, {}
+  for n = 1, #queues do
+    local queue, given = queues[(first + n) % #queues + 1], math.min(share, room)
+    local left = prune_queue(queue, given)
+    room = room - given + left
+    if left == 0 then full[#full + 1] = queue end
   end
   flush()
+  for _, queue in ipairs(full) do room = prune_queue(queue, room) end
+  flush()
+  return room
 end
 
 -- Age of the job at the head of a queue, which in a queue of one priority is the oldest.

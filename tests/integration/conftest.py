@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from winch import Queue
+
 ROOT = Path(__file__).parent.parent.parent
 
 START = """
@@ -46,6 +48,11 @@ def alive(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     return False
+
+
+def lines(path: Path) -> list[str]:
+    """What jobs have noted."""
+    return path.read_text().splitlines() if path.exists() else []
 
 
 class WorkerProcess:
@@ -98,6 +105,18 @@ class WorkerProcess:
 
 
 StartWorker = Callable[..., WorkerProcess]
+
+
+@pytest.fixture
+def queue(store_url: str) -> Queue:
+    """The default queue of the store under test."""
+    return Queue(connection=store_url)
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    """A file for jobs to write to."""
+    return tmp_path / "notes"
 
 
 @pytest.fixture

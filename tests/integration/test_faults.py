@@ -11,25 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.integration import tasks
-from tests.integration.conftest import StartWorker, alive, eventually
-from tests.integration.test_worker import lines
+from tests.integration.conftest import StartWorker, alive, eventually, lines
 from tests.servers import RedisServer
 from winch import Job, JobFailed, Queue
 from winch.worker import Worker
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def queue(store_url: str) -> Queue:
-    """The default queue of the store under test."""
-    return Queue(connection=store_url)
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Path:
-    """A file for jobs to write to."""
-    return tmp_path / "notes"
 
 
 def pid_of(notes: Path) -> int:

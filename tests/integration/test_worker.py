@@ -13,28 +13,11 @@ from typing import Any
 import pytest
 
 from tests.integration import tasks
-from tests.integration.conftest import StartWorker, WorkerProcess, eventually
+from tests.integration.conftest import StartWorker, WorkerProcess, eventually, lines
 from winch import Callback, JobFailed, Queue, Retry
 from winch.worker import Worker
 
 pytestmark = pytest.mark.integration
-
-
-def lines(path: Path) -> list[str]:
-    """What jobs have noted."""
-    return path.read_text().splitlines() if path.exists() else []
-
-
-@pytest.fixture
-def queue(store_url: str) -> Queue:
-    """The default queue of the store under test."""
-    return Queue(connection=store_url)
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Path:
-    """A file for jobs to write to."""
-    return tmp_path / "notes"
 
 
 def test_a_burst_runs_everything_and_stops(queue: Queue, start_worker: StartWorker) -> None:

@@ -94,11 +94,6 @@ class Clerk(threading.Thread):
         with contextlib.suppress(OSError):
             self._pipe.wake()
 
-    @property
-    def store_gone(self) -> bool:
-        """The store does not answer at the moment."""
-        return self._gone_since is not None
-
     # ---- the thread ----
 
     def run(self) -> None:

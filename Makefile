@@ -1,13 +1,14 @@
 # `make` alone prints the targets. Stamps inside .venv make repeated runs quick.
 
 PYTHON ?= python3
+BENCH  ?= against_rq
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check sweep chaos mutants format bench clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,13 +26,25 @@ check: $(VENV)/.dev ## lint, formatting, types and the direction of imports
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/unit/test_imports.py
 
+chaos: $(VENV)/.dev ## a minute of work under a schedule of faults, judged from its history (ARGS='--store sqlite --seed 7 --seconds 1200')
+	@server="$$($(BIN)/python tools/find_redis.py || true)"; \
+	WINCH_REDIS_SERVER="$$server" $(BIN)/python -m tests.chaos $(ARGS)
+
+mutants: $(VENV)/.dev ## plant each known bug in a copy of the sources: the tests must find it (5 min; ARGS='no-fence')
+	@server="$$($(BIN)/python tools/find_redis.py || true)"; \
+	WINCH_REDIS_SERVER="$$server" $(BIN)/python -m tests.mutants.run $(ARGS)
+
+sweep: $(VENV)/.dev ## every fault at every step of the protocol, on both stores (10 min; ARGS='-k turn' to choose)
+	@server="$$($(BIN)/python tools/find_redis.py || true)"; \
+	WINCH_SWEEP=all WINCH_REDIS_SERVER="$$server" $(BIN)/python -m pytest -n 4 tests/faults $(ARGS)
+
 format: $(VENV)/.dev ## repair what lint and formatting can repair
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.bench ## measure winch against RQ on this machine (ARGS for its options)
+bench: $(VENV)/.bench ## measure winch against RQ (BENCH=crash: against every queue in a crash, BENCH=outage; ARGS)
 	@server="$$($(BIN)/python tools/find_redis.py || true)"; \
-	WINCH_REDIS_SERVER="$$server" $(BIN)/python -m benchmarks.against_rq $(ARGS)
+	WINCH_REDIS_SERVER="$$server" $(BIN)/python -m benchmarks.$(BENCH) $(ARGS)
 
 clean: ## remove the environment and everything that was built
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from redis import Redis
 
 from tests.leaks import leaked_keys
@@ -16,7 +16,9 @@ from tests.servers import RedisServer, find_redis_server
 # Examples talk to real stores, so a slow one is no failure. In CI the same examples run each time.
 settings.register_profile("local", deadline=None)
 settings.register_profile("winch-ci", deadline=None, derandomize=True, print_blob=True)
-settings.load_profile("winch-ci" if os.environ.get("CI") else "local")
+# A planted bug need only be found, not understood.
+settings.register_profile("winch-mutants", deadline=None, derandomize=True, phases=[Phase.generate])
+settings.load_profile(os.environ.get("WINCH_EXAMPLES") or ("winch-ci" if os.environ.get("CI") else "local"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -668,9 +668,11 @@ class ModelStore:
             return
         self.sampled = minute
         for name in self.known:
-            ages = [now - job.enqueued_at for job in self.of(name, S.QUEUED)]
-            self.rows[False, minute, TallyKey(name, "", "depth", 0)] = len(ages)
-            self.rows[False, minute, TallyKey(name, "", "oldest", 0)] = max(ages, default=0)
+            queued = self.of(name, S.QUEUED)
+            heads = [job for job in queued if job.suspect][:1] + [job for job in queued if not job.suspect][:1]
+            oldest = max((now - job.enqueued_at for job in heads), default=0)
+            self.rows[False, minute, TallyKey(name, "", "depth", 0)] = len(queued)
+            self.rows[False, minute, TallyKey(name, "", "oldest", 0)] = oldest
 
     def workers(self) -> list[WorkerRecord]:
         with self.lock:

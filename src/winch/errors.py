@@ -7,6 +7,7 @@
     │   ├── StoreUnavailable         it did not answer in time (ConnectionError)
     │   ├── StoreNotFound            there is no store at that place
     │   ├── StoreRefused             it answered no: full, read-only, wrong password, too old or too new
+    │   │   └── StoreReplaced        its file was deleted or replaced while it was in use
     │   └── InvalidURL               the text is not a store's address (ValueError)
     ├── EnqueueError                 a job that cannot be enqueued
     │   ├── UnimportableFunction     a worker could not find the function by name (ValueError)
@@ -74,6 +75,7 @@ __all__ = [
     "StoreError",
     "StoreNotFound",
     "StoreRefused",
+    "StoreReplaced",
     "StoreUnavailable",
     "UnimportableFunction",
     "UnknownDependency",
@@ -100,6 +102,10 @@ class StoreNotFound(StoreError):
 
 class StoreRefused(StoreError):
     """The store answered, and said no: full, read-only, wrong password, an unsupported version."""
+
+
+class StoreReplaced(StoreRefused):
+    """The database's file was deleted or replaced while it was in use; what was held belongs to the old one."""
 
 
 class InvalidURL(StoreError, ValueError):

@@ -1,5 +1,6 @@
 """Parents and children: who is freed, canceled or left waiting when a job ends, and that each hears of it once."""
 
+import threading
 from itertools import pairwise
 
 import pytest
@@ -236,6 +237,31 @@ def test_many_children(store: Store) -> None:
     assert all(after - before <= 100 for before, after in pairwise(seen))
     assert sorted(ids(store, "q", S.QUEUED)) == sorted(children)
     assert {record(store, each).pending for each in children} == {0}
+
+
+@pytest.mark.parametrize("on_failure", POLICIES)
+def test_a_parent_that_ends_while_a_child_is_added(store: Store, on_failure: OnFailure) -> None:
+    """However the end of a parent and the enqueue of its child interleave, the child hears of it once and is queued."""
+    parents = put(store, *(job(queue="parents") for _ in range(60)))
+    executor = lane(store, queues=("parents",))
+    claims = executor.take(*parents)
+    children: list[str] = []
+    start = threading.Barrier(2)
+
+    def adopt() -> None:
+        start.wait()
+        children.extend(add(store, parents=(parent,), on_failure=on_failure) for parent in parents)
+
+    thread = threading.Thread(target=adopt)
+    thread.start()
+    start.wait()
+    for claim in claims:
+        executor.settle(claim)
+    thread.join()
+    fire(store)
+    assert states(store, *children) == ["queued"] * 60
+    assert sorted(ids(store, "q", S.QUEUED)) == sorted(children)
+    assert [record(store, child).pending for child in children] == [0] * 60
 
 
 def test_a_burst_waits_for_children(store: Store) -> None:

@@ -1,5 +1,6 @@
 """enqueue: which state a new job is put into, where in its queue, and what refuses the whole batch."""
 
+import threading
 from itertools import pairwise
 
 import pytest
@@ -125,6 +126,29 @@ def test_an_id_in_use(store: Store, state: str) -> None:
     assert caught.value.args[1] == used
     assert snapshot(store) == before
     assert "other" not in store.queues()
+
+
+def test_many_clients_with_one_id(store: Store) -> None:
+    """Of many clients that enqueue a job under one id at once, one succeeds; all others are told that the id is in use."""
+    told: list[str] = []
+    start = threading.Barrier(50)
+
+    def enqueue(payload: bytes) -> None:
+        start.wait()
+        try:
+            store.enqueue([job(payload, id="same")])
+            told.append("accepted " + payload.decode())
+        except DuplicateJob as error:
+            told.append(f"refused {error.args[1]}")
+
+    threads = [threading.Thread(target=enqueue, args=(b"%d" % n,)) for n in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told)[1:] == ["refused same"] * 49
+    assert min(told) == "accepted " + record(store, "same").payload.decode()
+    assert ids(store, "q", S.QUEUED) == ["same"]
 
 
 def test_an_id_twice_in_a_batch(store: Store) -> None:

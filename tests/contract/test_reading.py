@@ -162,6 +162,16 @@ def test_depth_is_sampled(store: Store) -> None:
     assert all(0 <= age < 10_000 for age in ages.values())
 
 
+def test_the_age_of_the_head_is_sampled(store: Store) -> None:
+    """`oldest` is the age of the job that is next, not that of an older one with a lower priority behind it."""
+    old = add(store, priority=-1)
+    eventually(lambda: store.now() > record(store, old).enqueued_at + 30)
+    head = add(store)
+    now = Boss(store).beat().now
+    [age] = [row.value for row in store.metrics(120_000) if row.key.series == "oldest"]
+    assert age == now - record(store, head).enqueued_at
+
+
 # ---- drained --------------------------------------------------------------------------------------------------------
 
 

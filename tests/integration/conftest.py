@@ -45,9 +45,18 @@ def children(pid: int) -> list[int]:
 
 def alive(pid: int) -> bool:
     """Whether a process runs (a zombie does not)."""
+    return _state_of(pid) not in "ZX"
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process has been stopped by a signal."""
+    return _state_of(pid) == "T"
+
+
+def _state_of(pid: int) -> str:
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    return False
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return "X"
 
 
 def lines(path: Path) -> list[str]:
@@ -58,7 +67,9 @@ def lines(path: Path) -> list[str]:
 class WorkerProcess:
     """A `winch` worker in a process of its own."""
 
-    def __init__(self, url: str, log: Path, settings: dict[str, Any]) -> None:
+    def __init__(
+        self, url: str, log: Path, settings: dict[str, Any], environment: dict[str, str] | None = None
+    ) -> None:
         self.log_path = log
         defaults: dict[str, Any] = {
             "url": url,
@@ -71,7 +82,12 @@ class WorkerProcess:
         code = START.format(settings={**defaults, **settings})
         with log.open("ab") as output:
             self.popen = subprocess.Popen(
-                [sys.executable, "-c", code], cwd=ROOT, stdout=output, stderr=output, stdin=subprocess.DEVNULL
+                [sys.executable, "-c", code],
+                cwd=ROOT,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                env=os.environ | (environment or {}),
             )
         self.pid = self.popen.pid
 

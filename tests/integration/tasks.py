@@ -209,3 +209,10 @@ async def break_the_loop() -> str:
 def for_ever_later() -> None:
     """Ask for what cannot be."""
     raise RetryLater(float("inf"))
+
+
+async def cancel_everybody() -> int:
+    """Cancel every task of the loop, this one too, in the last step."""
+    for task in asyncio.all_tasks():
+        task.cancel()
+    return 7

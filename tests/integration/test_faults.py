@@ -213,6 +213,26 @@ def test_jobs_make_way_when_their_supervisor_falls_silent(queue: Queue, start_wo
     os.kill(worker.pid, signal.SIGCONT)
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_a_worker_goes_on_with_a_database_that_was_put_in_the_place_of_its_own(
+    tmp_path: Path, start_worker: StartWorker
+) -> None:
+    """The database's file is replaced under a worker: it says so, starts afresh, and runs the jobs of the new one."""
+    path, other = tmp_path / "jobs.db", tmp_path / "restored.db"
+    worker, queue = start_worker(url=f"sqlite:///{path}"), Queue(connection=f"sqlite:///{path}")
+    queue.enqueue(tasks.noop).result(timeout=20)
+    restored = Queue(connection=f"sqlite:///{other}")
+    job = restored.enqueue(tasks.add, 1, 1)
+    restored.connection.close()
+    for leftover in (f"{path}-wal", f"{path}-shm"):
+        Path(leftover).unlink(missing_ok=True)
+    other.rename(path)
+    queue.connection.close()
+    assert Job.fetch(job.id, connection=queue.connection).result(timeout=20) == 2
+    assert "deleted or replaced" in worker.log
+    assert worker.stop() == 0
+
+
 def test_a_worker_survives_its_redis_going_away(tmp_path: Path, start_worker: StartWorker) -> None:
     """Redis stops in the middle of work and comes back: no worker exits, nothing is lost, work goes on by itself."""
     notes = tmp_path / "notes"

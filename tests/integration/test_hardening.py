@@ -86,6 +86,18 @@ def test_a_stray_task_does_not_end_the_event_loop(queue: Queue, start_worker: St
     assert queue.enqueue(tasks.anap, "/dev/null", "x", 0.01).result(timeout=10) == "x"
 
 
+def test_a_job_that_cancels_every_task_ends_and_so_do_its_neighbours(queue: Queue, start_worker: StartWorker) -> None:
+    """A coroutine cancels all tasks, its own and some that have not begun: it has its result, and no slot stays taken."""
+    calls = [Queue.prepare_data(tasks.cancel_everybody), Queue.prepare_data(tasks.anap, ("/dev/null", "x", 0.01))]
+    jobs = queue.enqueue_many(calls * 20)
+    start_worker()
+    ended = [eventually(lambda job=job: job.get_status() in ("finished", "failed"), within=30) for job in jobs]
+    assert all(ended)
+    done = [job for job in jobs if job.get_status() == "finished" and job.func_name.endswith("cancel_everybody")]
+    assert [job.return_value() for job in done] == [7] * len(done) != []
+    assert queue.enqueue(tasks.anap, "/dev/null", "x", 0.01).result(timeout=20) == "x"
+
+
 def test_an_endless_delay_is_cut(queue: Queue, start_worker: StartWorker) -> None:
     """RetryLater(inf) puts the job far away and costs no thread and no process."""
     job = queue.enqueue(tasks.for_ever_later)

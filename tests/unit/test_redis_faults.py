@@ -125,8 +125,10 @@ def test_a_short_outage_is_outlived(store: RedisStore, server: RedisServer) -> N
     assert store.counts()["q"][JobStatus.QUEUED] == 2
 
 
-def test_a_full_server_settles_without_results(store: RedisStore, client: Redis) -> None:
-    """At maxmemory enqueue is refused with advice, settling goes on, callbacks are made, results are not kept."""
+def test_a_full_server_settles_without_results(
+    store: RedisStore, client: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At maxmemory enqueue is refused with advice, settling goes on, callbacks are made, results are not kept: it is logged."""
     hire(store)
     id = put(store)
     (claim,) = store.turn("x", 1, (), (), ["q"], 1, {}).claims
@@ -138,6 +140,9 @@ def test_a_full_server_settles_without_results(store: RedisStore, client: Redis)
     assert found is not None
     assert (found.state, found.result, turn.late) == (JobStatus.FINISHED, b"", ())
     assert [one.payload for one in turn.claims] == [b"c"]
+    assert [each.message.partition(" is full: ")[2] for each in caplog.records] == [
+        "the results of 1 jobs were not kept"
+    ]
     assert store.beat("w", 1, ["x"]).strays == ()
     assert store.delete([id]) == 1
 
@@ -278,3 +283,10 @@ def test_an_unblock_that_comes_first_is_repeated(store: RedisStore, monkeypatch:
     monkeypatch.setattr(calls, "deadline", 0.05)
     assert waiter.disarm()
     waiter.close()
+
+
+def test_opening_asks_the_server_once(store: RedisStore, client: Redis) -> None:
+    """What it tells of itself is enough for its version and its policy."""
+    client.config_resetstat()
+    store.open()
+    assert client.info("commandstats")["cmdstat_info"]["calls"] == 1

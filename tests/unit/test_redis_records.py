@@ -35,6 +35,11 @@ def is_canonical(id: str) -> bool:
     return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", id) is not None
 
 
+def test_half_a_character_is_an_id_like_any_other() -> None:
+    """Whoever asks for the job of such an id is told that there is none."""
+    assert unpack_id(pack_id("\ud800")) == "\ud800"
+
+
 @given(ids, ids)
 def test_different_ids_stay_different(one: str, other: str) -> None:
     """No two ids share a key."""

@@ -67,4 +67,22 @@ def test_nothing_undefined_is_called(verb: str) -> None:
         "while",
     }
     known = set(re.findall(r"local function (\w+)", text)) | set(re.findall(r"local (\w+)", text))
-    assert called - known <= {"tonumber", "tostring", "type", "ipairs", "pairs", "unpack", "setmetatable"}
+    assert called - known <= {
+        "error",
+        "next",
+        "pcall",
+        "tonumber",
+        "tostring",
+        "type",
+        "ipairs",
+        "pairs",
+        "unpack",
+        "setmetatable",
+    }
+
+
+def test_what_is_called_everywhere_is_written_out() -> None:
+    """A test of a bit is no call, with the constants in their places."""
+    text = scripts.script("turn").text.decode()
+    assert "if (bit.band(features, 2) ~= 0) then" in text
+    assert "has(" not in text

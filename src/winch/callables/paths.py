@@ -61,7 +61,7 @@ def path_of(function: Callable[..., Any] | str) -> str:
             or typed into an interactive session. Or it is no function at all.
     """
     if isinstance(function, str):
-        if not (_DOTTED.fullmatch(function) or _SCRIPT.fullmatch(function)):
+        if not function.isprintable() or not (_DOTTED.fullmatch(function) or _SCRIPT.fullmatch(function)):
             raise UnimportableFunction(
                 f"{function!r} is not the path of a function: write package.module.function, or pass the function itself"
             )

@@ -6,12 +6,13 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast, get_args
 
 from winch.codec.tags import read_one
 from winch.codec.values import LoadClass, Unfit, lower, pack, unpack
 from winch.errors import DecodeError, EncodeError, NewerPayload, PayloadTooLarge
-from winch.options import DEFAULT_RUN, Retry, RunOptions
+from winch.options import DEFAULT_RUN, CallbackEvent, Codec, Retry, RunOptions
+from winch.options.durations import positive
 
 __all__ = [
     "MAX_PAYLOAD",
@@ -38,6 +39,12 @@ _VERSION = bytes([VERSION])
 _logger = logging.getLogger("winch")
 _warned: set[str] = set()
 _state = {"pickle": False}
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "kind": ("job", "callback"),
+    "event": ("", *get_args(CallbackEvent)),
+    "codec": get_args(Codec),
+}
+"""Options that are one of a few words."""
 
 
 class CallData(NamedTuple):
@@ -217,8 +224,8 @@ def _open(payload: bytes) -> tuple[str, RunOptions, bytes]:
         function, run, body = read_one(payload[1:])
     except (ValueError, TypeError) as error:
         raise DecodeError(f"damaged payload: {error}") from error
-    if type(function) is not str or type(body) is not bytes:
-        raise DecodeError("damaged payload: no function or no arguments")
+    if type(function) is not str or type(body) is not bytes or type(run) not in (bytes, type(None)):
+        raise DecodeError("damaged payload: no function, no arguments or no options")
     return function, DEFAULT_RUN if run is None else _load_run(run), body
 
 
@@ -228,9 +235,16 @@ def _load_run(data: bytes) -> RunOptions:
         given: dict[str, Any] = dict(read_one(data))
         if unknown := given.keys() - RunOptions.__dataclass_fields__.keys():
             raise NewerPayload(f"the payload has options that this winch does not know: {', '.join(sorted(unknown))}")
-        if retry := given.get("retry"):
-            most, intervals, on, never, jitter, at_front = retry
+        for name, known in _WORDS.items():
+            if given.get(name, known[0]) not in known:
+                raise NewerPayload(f"the payload has {name}={given[name]!r}, which this winch does not know")
+        if given.get("timeout") is not None:
+            given["timeout"] = positive(given["timeout"], "timeout")
+        if given.get("retry") is not None:
+            most, intervals, on, never, jitter, at_front = given["retry"]
             given["retry"] = Retry(most, intervals, on=on, never=never, jitter=jitter, at_front=at_front)
+        if not isinstance(given.get("description"), str | None):
+            raise TypeError("the description is no text")
         return RunOptions(**given)
     except DecodeError:
         raise

@@ -1,6 +1,6 @@
 """A job, seen from outside and from inside."""
 
-from winch.job.connecting import Connection, get_store, local_admission, use_admission
+from winch.job.connecting import Connection, get_store, local_admission, use_admission, use_url
 from winch.job.current import Running, current, current_job, get_current_job
 from winch.job.handle import Attempt, Job, cancel_job, requeue_job
 from winch.options import Callback, Dependency, Retry
@@ -23,4 +23,5 @@ __all__ = [
     "local_admission",
     "requeue_job",
     "use_admission",
+    "use_url",
 ]

@@ -12,7 +12,7 @@ from winch.config import settings
 from winch.stores import open_store
 from winch.stores.contract import Store
 
-__all__ = ["Connection", "get_store", "local_admission", "use_admission"]
+__all__ = ["Connection", "get_store", "local_admission", "use_admission", "use_url"]
 
 Connection: TypeAlias = Any
 """A Store, a URL, a `redis.Redis`, or an import path such as `shop.redis:client`. None: `WINCH_URL`, else the project's."""
@@ -20,6 +20,7 @@ Connection: TypeAlias = Any
 _logger = logging.getLogger("winch")
 _opened: dict[str | int, tuple[object, Store]] = {}
 _admission: list[Admission] = []
+_url: list[str] = []
 
 
 def get_store(connection: Connection = None) -> Store:
@@ -31,7 +32,7 @@ def get_store(connection: Connection = None) -> Store:
     """
     if connection is not None and hasattr(connection, "await_end"):
         return cast(Store, connection)
-    target: Any = settings().url if connection is None else connection
+    target: Any = _default_url() if connection is None else connection
     key = target if isinstance(target, str) else id(target)
     known = _opened.get(key)
     if known is None:
@@ -40,6 +41,15 @@ def get_store(connection: Connection = None) -> Store:
         if known[1] is store:
             _logger.info("jobs are kept in %s", store.place)
     return known[1]
+
+
+def use_url(url: str) -> None:
+    """Take this store by default from now on, whatever becomes of the environment: the worker's, inside a worker."""
+    _url[:] = [url]
+
+
+def _default_url() -> str:
+    return _url[0] if _url else settings().url
 
 
 def local_admission() -> Admission:

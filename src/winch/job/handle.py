@@ -60,7 +60,7 @@ class Job(JobView[R_co]):
             NoSuchJob: Nobody knows it.
         """
         store = get_store(connection)
-        record = store.get([id])[0]
+        record = store.get([_askable(id)])[0]
         if record is None:
             raise NoSuchJob(f"{store.place} knows no job {id!r}: it was never there, has expired or was deleted")
         return cls.from_record(store, record)
@@ -69,12 +69,13 @@ class Job(JobView[R_co]):
     def fetch_many(cls, ids: Sequence[str], connection: Connection = None) -> list[Job[Any] | None]:
         """The jobs of several ids, None for each that is not known."""
         store = get_store(connection)
-        return [None if record is None else cls.from_record(store, record) for record in store.get(list(ids))]
+        records = store.get([_askable(one) for one in ids])
+        return [None if record is None else cls.from_record(store, record) for record in records]
 
     @classmethod
     def exists(cls, id: str, connection: Connection = None) -> bool:
         """Whether the job of an id is known."""
-        return get_store(connection).get([id])[0] is not None
+        return get_store(connection).get([_askable(id)])[0] is not None
 
     # ---- its state ----
 
@@ -365,6 +366,11 @@ class Job(JobView[R_co]):
     def __repr__(self) -> str:
         record = self.record
         return f"<Job {self._id} {record.state} in {record.queue}>"
+
+
+def _askable(id: object) -> str:
+    """An id as a store may be asked for it: what no job can have as its id, and cannot be written, is `""`."""
+    return id if isinstance(id, str) and id.isprintable() else ""
 
 
 def cancel_job(id: str, connection: Connection = None) -> None:

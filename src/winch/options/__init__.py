@@ -5,7 +5,16 @@ Durations are seconds as `int` or `float`, a text (`"90"`, `"10s"`, `"5m"`, `"1h
 
 from winch.options.durations import Duration, seconds
 from winch.options.jobs import DEFAULT_JOB, DEFAULT_RUN, DEFAULT_TIMEOUT, Codec, JobKeywords, JobOptions, RunOptions
-from winch.options.relations import Callback, CallbackEvent, Dependency, DependsOn, HasId, OnFailure, check_id
+from winch.options.relations import (
+    Callback,
+    CallbackEvent,
+    Dependency,
+    DependsOn,
+    HasId,
+    OnFailure,
+    check_id,
+    check_queue,
+)
 from winch.options.retry import ErrorNames, Retry
 
 __all__ = [
@@ -26,5 +35,6 @@ __all__ = [
     "Retry",
     "RunOptions",
     "check_id",
+    "check_queue",
     "seconds",
 ]

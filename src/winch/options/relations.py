@@ -10,12 +10,13 @@ from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
 from winch.errors import InvalidOption
 from winch.options.durations import Duration, time_limit
 
-__all__ = ["Callback", "CallbackEvent", "Dependency", "DependsOn", "HasId", "OnFailure", "check_id"]
+__all__ = ["Callback", "CallbackEvent", "Dependency", "DependsOn", "HasId", "OnFailure", "check_id", "check_queue"]
 
 OnFailure = Literal["cancel", "wait", "run"]
 CallbackEvent = Literal["success", "failure", "stopped"]
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_QUEUE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
 class HasId(Protocol):
@@ -133,3 +134,14 @@ def check_id(id: str) -> str:
     if not isinstance(id, str) or not _ID.fullmatch(id):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidOption(f"job_id={id!r}: an id is 1 to 128 letters, digits, '_', '.' and '-'")
     return id
+
+
+def check_queue(name: str) -> str:
+    """The name of a queue as it was given.
+
+    Raises:
+        InvalidOption: It is not 1 to 128 of letters, digits, `_`, `.`, `:` and `-`.
+    """
+    if not isinstance(name, str) or not _QUEUE.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidOption(f"{name!r} is no queue name: use 1 to 128 letters, digits, '_', '.', ':' and '-'")
+    return name

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import total_ordering
 from typing import Any, ParamSpec, TypeVar, Unpack
 
 from winch.errors import InvalidJobOperation, InvalidOption
 from winch.job import Connection, Job, get_store
-from winch.options import DEFAULT_JOB, Duration, HasId, JobKeywords, JobOptions
+from winch.options import DEFAULT_JOB, Duration, HasId, JobKeywords, JobOptions, check_queue
 from winch.queue.calls import Call, split_options
 from winch.queue.enqueuing import Enqueuing
 from winch.queue.putting import Putting
@@ -32,8 +31,6 @@ __all__ = ["Queue"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
 
 @total_ordering
@@ -61,8 +58,7 @@ class Queue(Putting, Enqueuing):
         default_timeout: Duration | None = None,
         **defaults: Unpack[JobKeywords],
     ) -> None:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidOption(f"{name!r} is no queue name: use 1 to 128 letters, digits, '_', '.', ':' and '-'")
+        check_queue(name)
         if "job_id" in defaults:
             raise InvalidOption("job_id cannot be a default of a queue: each job needs its own")
         if default_timeout is not None:

@@ -115,7 +115,7 @@ class Runner:
             return self._prepare(run)
         except (JobTimeout, JobInterrupted) as error:  # it came between an import and our bookkeeping
             run.armed = False
-            return self._failed(run, error)
+            return self.failed(run, error)
 
     def _prepare(self, run: Run) -> Outcome | None:
         claim = run.claim
@@ -150,10 +150,10 @@ class Runner:
             except DecodeError:
                 run.function = "?"
         if isinstance(error, Refused):
-            return self._failed(run, error, "refused")
+            return self.failed(run, error, "refused")
         if isinstance(error, DecodeError):
-            return self._failed(run, error, "undecodable")
-        return self._failed(run, error)
+            return self.failed(run, error, "undecodable")
+        return self.failed(run, error)
 
     def _callback_arguments(self, run: Run) -> tuple[Any, ...]:
         """RQ's arguments: (job, connection), and the result, or the exception's type, value and traceback."""
@@ -178,7 +178,7 @@ class Runner:
             return self._perform(run)
         except BaseException as error:  # an interruption came between the job and its bookkeeping, or that went wrong
             run.armed = False
-            return self._failed(run, error)
+            return self.failed(run, error)
 
     def _perform(self, run: Run) -> Outcome:
         current.set(Running(self._store, run.claim))
@@ -191,7 +191,7 @@ class Runner:
             run.armed = False
         except BaseException as error:
             run.armed = False
-            return self._failed(run, error)
+            return self.failed(run, error)
         return self._finished(run, value)
 
     def _with_hooks(self, run: Run, target: Callable[..., Any]) -> Any:
@@ -216,7 +216,7 @@ class Runner:
         except BaseException as error:
             run.armed = False
             # An interruption reaches a coroutine as a cancellation; who asked for it tells why.
-            return self._failed(run, run.interrupted() if run.interrupted else error)
+            return self.failed(run, run.interrupted() if run.interrupted else error)
         run.armed = False
         return self._finished(run, value)
 
@@ -236,16 +236,17 @@ class Runner:
         elapsed = run.elapsed = time.monotonic_ns() - run.started
         limit = run.options.timeout
         if run.interrupted is JobTimeout or (limit is not None and elapsed > limit * 1e9):
-            return self._failed(run, JobTimeout(f"it ran for {elapsed / 1e9:.3f} s, its limit is {limit:g} s"))
+            return self.failed(run, JobTimeout(f"it ran for {elapsed / 1e9:.3f} s, its limit is {limit:g} s"))
         if value is None:
             return Outcome(claim.token, claim.id, "finished", "", elapsed // 1_000_000)
         try:
             result = codec.dumps_result(value, run.options.codec)
         except Exception as error:
-            return self._failed(run, error, final=True)
+            return self.failed(run, error, final=True)
         return Outcome(claim.token, claim.id, "finished", "", elapsed // 1_000_000, 0, result)
 
-    def _failed(self, run: Run, error: BaseException, reason: str = "", *, final: bool = False) -> Outcome:
+    def failed(self, run: Run, error: BaseException, reason: str = "", *, final: bool = False) -> Outcome:
+        """What an attempt that ended with this error comes to: failed, to be retried, or put back if it had to make way."""
         claim = run.claim
         if isinstance(error, JobInterrupted):
             return Outcome(claim.token, claim.id, "returned", "interrupted", run.stop_clock(), detail=describe(error))

@@ -11,7 +11,9 @@ Conventions
     *Changing verbs* take `call`, the number of the call. Repeated with the same number they change nothing and answer the
     same; a lower number than the channel's last changes nothing and raises `StaleCall`. Without `call` the store numbers
     the call itself, on a channel that belongs to the calling thread. (PROTOCOL rules 1 to 4.)
-    *A refused call has written nothing*: every verb reads and checks before its first write.
+    *A refused call has written nothing*: every verb reads and checks what it cannot do without before its first write.
+    What it can do without (a queue that it would only claim from or clean up, a child that it would tell of an end) it
+    passes over when that cannot be read; a later call sees to it once it is repaired.
 
 Steps that several verbs share (each exists once per store)
     `queue(job)`   the one way into `queued`: state, index, score, `enqueued_at`, and the queue's marker.
@@ -459,8 +461,10 @@ class WorkerRecord:
 class MetricRow(NamedTuple):
     """One number of the metrics: all increments of a key in a minute or an hour that began at `at` (ms).
 
-    Besides the series of `TallyKey` there are `depth` (bucket 0: jobs queued) and `oldest` (bucket 0: age in ms of the
-    oldest queued job), one sample a minute and queue, function `""`, minute rows only.
+    Besides the series of `TallyKey` there are `depth` (bucket 0: jobs queued) and `oldest` (bucket 0: the greater age in
+    ms, since `enqueued_at`, of the queue's two heads, the first suspect and the first other job), one sample a minute and
+    queue, function `""`, minute rows only. In a queue of one priority the head is the oldest; a job of low priority behind
+    it may be older: to find that, every job would have to be looked at.
     """
 
     at: int
@@ -544,7 +548,10 @@ class HotPath(Protocol):
         the unsuspected jobs with the lowest scores, none of them if this executor holds a suspect: nothing runs beside it
         (this sets neither `more` nor `alone`). A job whose `ttl` is over (only before its first run: `fails`, `crashes`
         and `attempts` all 0) ends `canceled`, reason `expired`. A record that cannot be read is removed from `queued`, and
-        listed as failed with reason `undecodable`; the turn goes on.
+        listed as failed with reason `undecodable`; the turn goes on. A queue whose own keys cannot be read or changed is
+        left as it is, such records included, as if it were paused; `beat` logs it.
+        A store that is full settles all the same, and logs what is lost: results are dropped first, then details (Redis
+        needs no space for those). Where even a claim needs space (SQLite) such a turn claims nothing.
         At the end, each queue named or touched that has claimable work has its marker.
 
         Raises:
@@ -628,7 +635,9 @@ class Liveness(Protocol):
         now); then, if `now - since >= ttl`, every other worker whose beat is older than its own ttl is rescued; workers in
         `gone` (whose process the caller knows to be gone) are rescued in any case; then `fire(100)`, `promote(100)`, ended
         jobs past their expiry are removed (up to 100, and those beyond `KEEP_FINISHED`/`KEEP_FAILED`), markers are pushed
-        for every queue with claimable work, and once a minute depth and oldest age of each queue are sampled.
+        for every queue with claimable work, and once a minute depth and oldest age of each queue are sampled. In a store
+        that is full and needs space for it (SQLite) nothing is removed and nothing sampled. A queue whose keys cannot be
+        read or changed is passed over, and so is a worker that holds jobs of it; both are logged, at most once a minute.
 
         A rescue ends the enlistment of the worker and of its executors and lets their claims `lapse`: if the worker ran a
         suspect, the suspect is charged and everything else returns; otherwise all begun jobs become suspects; if none had
@@ -659,7 +668,7 @@ class Liveness(Protocol):
 
         Args:
             executor: Whose claims.
-            outcomes: Settled first, as in `turn`.
+            outcomes: Settled first, as in `turn`; in a store that is full without results, and if need be details.
             crashed: Whether the executor died of what it ran. If not, every claim returns without blame.
             begun: Claims that its vitals show as running, in addition to those the store knows as begun.
             detail: What is known of the crash, for the attempt record ("killed by signal 9").

@@ -92,6 +92,20 @@ class Channel:
                 sent = self._socket.send(self._outgoing, socket.MSG_DONTWAIT)
                 self._outgoing = self._outgoing[sent:]
 
+    def receive_first(self) -> dict[str, Any]:
+        """The first message. What comes behind it stays in the socket, for whoever waits until it is readable.
+
+        Raises:
+            EOFError: The other end is gone.
+        """
+        line = b""
+        while not line.endswith(b"\n"):
+            waiting = self._socket.recv(65_536, socket.MSG_PEEK)
+            if not waiting:
+                raise EOFError("the supervisor is gone")
+            line += self._socket.recv((waiting.find(b"\n") + 1) or len(waiting))
+        return json.loads(line)
+
     def receive(self) -> list[dict[str, Any]]:
         """The messages that have come, waiting for at least one. `closed` is set when the other end is gone."""
         try:

@@ -15,19 +15,21 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from winch.errors import NotEnlisted, StoreError, StoreRefused
+from winch.errors import NotEnlisted, StoreError, StoreRefused, StoreReplaced
 from winch.ids import new_id
 from winch.polling import Pipe, readable
 from winch.stores.contract import Beat, Call, Store, Waiter, WorkerInfo
 from winch.worker.identity import is_gone
 from winch.worker.vitals import clock
 
-__all__ = ["Clerk"]
+__all__ = ["GIVEN_UP", "Clerk"]
 
 T = TypeVar("T")
 Post = Callable[[Callable[[], None]], None]
 
 logger = logging.getLogger("winch.worker")
+
+GIVEN_UP = "the store had given up on this worker"
 
 _LONGEST_PAUSE = 2.0
 """Seconds between two attempts while the store is gone."""
@@ -36,14 +38,16 @@ _LONGEST_PAUSE = 2.0
 class Clerk(threading.Thread):
     """See the module.
 
+    Attributes:
+        steps: Grows with everything that it does: a clerk whose steps stand still hangs in a call that does not return.
+
     Args:
         store: Of its own.
         info: The worker.
-        to_enlist: The store does not know it yet.
         executors: Names the living executors.
         post: Has the main thread call a function.
         on_beat: Called on the main thread with each answer and the `clock()` at which its request was first sent.
-        on_lost: Called on the main thread when the store has given up on this worker.
+        on_lost: Called on the main thread, with the reason, when the worker has to come back under a new id.
         on_back: Called on the main thread when the store answers again after it did not.
     """
 
@@ -51,19 +55,19 @@ class Clerk(threading.Thread):
         self,
         store: Store,
         info: WorkerInfo,
-        to_enlist: bool,
         executors: Callable[[], Sequence[str]],
         post: Post,
         on_beat: Callable[[Beat, int], None],
-        on_lost: Callable[[], None],
+        on_lost: Callable[[str], None],
         on_back: Callable[[], None],
     ) -> None:
         super().__init__(name="winch-clerk", daemon=True)
         self._store, self._info, self._executors, self._post = store, info, executors, post
         self._on_beat, self._on_lost, self._on_back = on_beat, on_lost, on_back
+        self.steps = 0
         self._tasks: deque[tuple[Callable[[Store], Any], Callable[[Any], None]]] = deque()
         self._pipe = Pipe()
-        self._to_enlist, self._enlisting = to_enlist, Call(new_id(), 1)
+        self._enlisting: Call | None = Call(new_id(), 1)
         self._stopped = threading.Event()
         self._number = 0
         self._repeated = False
@@ -97,42 +101,69 @@ class Clerk(threading.Thread):
     # ---- the thread ----
 
     def run(self) -> None:
-        """Enlist if that is still to be done, then beat, work off tasks, promote what is due, sleep."""
+        """Enlist, then beat, work off tasks, promote what is due, sleep."""
         hints = self._store.hints(self._info.id)
         try:
             while not (self._leaving and not self._tasks):
                 self._round(hints)
         except NotEnlisted:
             if not self._leaving:
-                self._post(self._on_lost)
+                self._post(lambda: self._on_lost(GIVEN_UP))
+        except StoreReplaced as error:
+            self._store.close()  # what was held is gone with the old file; the new one is a store like any other
+            why = str(error)
+            self._post(lambda: self._on_lost(why))
         except BaseException:
-            logger.exception("the supervisor's clerk failed: the worker starts afresh")
-            self._post(self._on_lost)
+            logger.exception("the supervisor's thread for the store failed")
+            self._post(lambda: self._on_lost("the supervisor's thread for the store has failed"))
         finally:
             hints.close()
             self._pipe.close()
 
     def _round(self, hints: Waiter) -> None:
+        self.steps += 1
         try:
-            if self._to_enlist:
+            if self._enlisting is not None:
                 self._store.enlist(self._info, call=self._enlisting)
-                self._to_enlist = False
+                self._enlisting = None
             self._work()
             self._back()
             self._sleep(hints)
+        except StoreReplaced:
+            raise
         except StoreError as error:
             self._away(error)
 
     def _work(self) -> None:
+        """Beat, tasks, due jobs. What the store refuses is tried again in the next round, and does not hold up the rest."""
+        refused: list[StoreRefused] = []
+        for step in [self._beat_if_due, *[self._do_next] * len(self._tasks), self._promote_if_due]:
+            try:
+                step()
+            except StoreReplaced:
+                raise
+            except StoreRefused as error:
+                refused.append(error)
+        if refused:
+            raise refused[0]
+
+    def _beat_if_due(self) -> None:
         if time.monotonic() >= self._beat_at:
             self._beat()
-        while self._tasks:
-            task, then = self._tasks[0]
+
+    def _do_next(self) -> None:
+        task, then = self._tasks[0]
+        try:
             answer = task(self._store)
-            self._tasks.popleft()
-            self._post(lambda then=then, answer=answer: then(answer))
-            if time.monotonic() >= self._beat_at:
-                self._beat()
+        except StoreRefused:
+            self._tasks.rotate(-1)
+            raise
+        self._tasks.popleft()
+        self.steps += 1
+        self._post(lambda: then(answer))
+        self._beat_if_due()
+
+    def _promote_if_due(self) -> None:
         if self._due_at is not None and time.monotonic() >= self._due_at:
             self._set_due(self._store.promote())
 
@@ -184,8 +215,6 @@ class Clerk(threading.Thread):
         self._failures += 1
         pause = min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 6)) * random.uniform(0.5, 1)  # noqa: S311 - jitter
         self._repeated = self._request is not None
-        if isinstance(error, StoreRefused):
-            self._tasks.rotate(-1)  # what is refused does not hold up the rest
         self._stopped.wait(pause)
         if self._leaving and self._failures > 3:
             self._tasks.clear()

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from winch import codec
 from winch.callables import project_root
+from winch.job import use_url
 from winch.worker.channel import Brief, Channel
 from winch.worker.executor import Executor
 from winch.worker.log import set_up
@@ -29,7 +30,7 @@ __all__ = ["main"]
 def main() -> int:
     """The process: returns its exit status."""
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
-    brief = Brief.from_message(channel.receive()[0])
+    brief = Brief.from_message(channel.receive_first())
     for descriptor in (channel.fileno(), brief.vitals):
         os.set_inheritable(descriptor, False)  # not for the processes that jobs start
     _prepare(brief)
@@ -55,7 +56,8 @@ def _prepare(brief: Brief) -> None:
     die_with(brief.supervisor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    os.environ["WINCH_URL"] = brief.settings.url  # what jobs enqueue goes to the store they came from
+    os.environ["WINCH_URL"] = brief.settings.url  # what jobs enqueue goes to the store they came from,
+    use_url(brief.settings.url)  # also after one of them has emptied the environment
     for path in reversed([*brief.settings.paths, project_root()]):
         sys.path.insert(0, str(Path(path).resolve()))
     codec.permit_pickle(brief.settings.pickle)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import pickle
 import signal
@@ -34,6 +35,11 @@ _MEANING: dict[int, type[BaseException]] = {INTERRUPT: JobTimeout, signal.SIGTER
 
 _BROKEN = 70
 """The exit status of a process that failed in our own code (EX_SOFTWARE of sysexits.h)."""
+
+_NO_PROCESS_PAUSE = 1.0
+"""Seconds before a job goes back for which there was no process: it may be claimed again at once."""
+
+logger = logging.getLogger("winch.worker")
 
 _LENGTH = struct.Struct("<I")
 
@@ -81,7 +87,11 @@ class ForkServer:
     def perform(self, run: Run) -> Outcome:
         """Run a claim in a child and wait for its outcome. A crash of the child is a crash of this process."""
         _send(self._socket, run.claim)
-        self.child = _receive(self._socket)
+        child = _receive(self._socket)
+        if isinstance(child, str):
+            logger.error("no process for a job: %s; it goes back to its queue", child)
+            return Outcome(run.claim.token, run.claim.id, "returned")
+        self.child = child
         answer = _receive(self._socket)
         self.child = None
         if isinstance(answer, int):
@@ -91,14 +101,22 @@ class ForkServer:
 
 
 def _serve(sock: socket.socket, make_runner: Callable[[], Runner], die_with_parent: Callable[[int], None]) -> NoReturn:
-    """Fork a child for each claim; tell its pid, then its answer, or its wait status if there was none."""
+    """Fork a child for each claim; tell its pid, then its answer, or its wait status if there was none.
+
+    Where the system has no process, memory or descriptor to give, that is told instead, after a pause.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     server, runner = os.getpid(), make_runner()
     with contextlib.suppress(EOFError, OSError):
         while True:
             claim: Claim = _receive(sock)
-            inbox, outbox = socket.socketpair()
-            pid = os.fork()
+            try:
+                inbox, outbox = socket.socketpair()
+                pid = os.fork()
+            except OSError as error:
+                time.sleep(_NO_PROCESS_PAUSE)
+                _send(sock, str(error))
+                continue
             if pid == 0:
                 inbox.close()
                 sock.close()
@@ -122,8 +140,9 @@ def _run(claim: Claim, outbox: socket.socket, runner: Runner) -> NoReturn:
         outcome = runner.prepare(run)
         if outcome is None:
             outcome = asyncio.run(_perform_async(runner, run)) if run.is_async else _perform(runner, run)
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # nobody reads it, or the job closed it: no outcome depends on that
+                stream.flush()
         _send(outbox, Answer(outcome, run.function, run.elapsed))
         os._exit(0)
     except BaseException:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import logging
+import os
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import NoReturn, Protocol
 
@@ -21,7 +23,7 @@ from winch.running.run import Run, Runner
 from winch.stores.contract import Outcome
 from winch.worker.vitals import Vitals
 
-__all__ = ["Lane", "LoopLane", "Site", "ThreadLane", "limit_of"]
+__all__ = ["Lane", "LoopLane", "Site", "ThreadLane", "end_process", "limit_of"]
 
 logger = logging.getLogger("winch.worker")
 
@@ -29,6 +31,15 @@ logger = logging.getLogger("winch.worker")
 def limit_of(run: Run) -> int:
     """A run's time limit as the vitals hold it: nanoseconds, -1 for none."""
     return -1 if run.limit is None else int(run.limit * 1e9)
+
+
+def end_process() -> NoReturn:
+    """Our own code has failed in a thread: print the error and end the process, which is then replaced.
+
+    A process without this thread would hold its jobs and never end them.
+    """
+    traceback.print_exc()
+    os._exit(1)
 
 
 class Lane(Protocol):
@@ -111,30 +122,39 @@ class ThreadLane:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(kind))
 
     def _work(self) -> NoReturn:
-        while True:
-            slot, run = self._inbox.get()
-            self._idents[slot] = threading.get_ident()
-            outcome = self._site.runner.perform(run)
-            while not self._leave(slot, run, outcome):
-                continue  # an exception for the job came after its end
-
-    def _leave(self, slot: int, run: Run, outcome: Outcome) -> bool:
-        """Record the end. False: an exception that was meant for the job arrived here; call it again."""
         try:
-            if slot in self._idents:
-                with self._lock:  # from here on nobody sends one
-                    self._idents.pop(slot, None)
-            if run.interrupted is not None:
-                for _ in range(100):  # one that was sent arrives within a few bytecodes
-                    time.sleep(0)
-        except (JobTimeout, JobInterrupted):
-            return False
+            while True:
+                self._run_next()
+        except BaseException:
+            end_process()
+
+    def _run_next(self) -> None:
+        slot, run = self._inbox.get()
+        self._idents[slot] = threading.get_ident()
+        outcome = self._site.runner.perform(run)
+        while True:
+            try:
+                self._disarm(slot, run)
+                break
+            except (JobTimeout, JobInterrupted):
+                continue  # it was meant for the job and came after its end
+        self._leave(slot, run, outcome)
+
+    def _disarm(self, slot: int, run: Run) -> None:
+        """From here on nobody raises anything in this thread; what was raised already arrives before it returns."""
+        with self._lock:
+            self._idents.pop(slot, None)
+        if run.interrupted is not None:
+            for _ in range(100):  # one that was sent arrives within a few bytecodes
+                time.sleep(0)
+
+    def _leave(self, slot: int, run: Run, outcome: Outcome) -> None:
+        """Record the end, then free the slot."""
         self._site.vitals.clear(slot)
         self._site.record(run, outcome)
         del self.runs[slot]
         self._slots.append(slot)
         self._site.wake()
-        return True
 
 
 class LoopLane:
@@ -150,6 +170,7 @@ class LoopLane:
         self._site = site
         self._slots = list(range(first_slot, first_slot + limit))
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._outcomes: dict[int, Outcome] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def free(self) -> int:
@@ -182,7 +203,13 @@ class LoopLane:
 
     def _spawn(self, slot: int, run: Run) -> None:
         loop = asyncio.get_running_loop()
-        self._tasks[slot] = loop.create_task(self._perform(slot, run), name=run.function)
+        task = self._tasks[slot] = loop.create_task(self._perform(slot, run), name=run.function)
+        # Not at the end of `_perform`: a task that a neighbour cancels before its first step never runs at all.
+        task.add_done_callback(lambda task: self._leave(slot, run, task))
+
+    async def _perform(self, slot: int, run: Run) -> None:
+        # Kept here, not returned: a task that cancels itself in its last step has no result.
+        self._outcomes[slot] = await self._site.runner.perform_async(run)
 
     def _cancel(self, run: Run, kind: type[BaseException]) -> None:
         slot = next((slot for slot, held in self.runs.items() if held is run), None)
@@ -191,10 +218,19 @@ class LoopLane:
             run.interrupted = kind
             task.cancel()
 
-    async def _perform(self, slot: int, run: Run) -> None:
-        outcome = await self._site.runner.perform_async(run)
-        self._site.vitals.clear(slot)
-        self._site.record(run, outcome)
-        del self.runs[slot], self._tasks[slot]
-        self._slots.append(slot)
-        self._site.wake()
+    def _leave(self, slot: int, run: Run, task: asyncio.Task[None]) -> None:
+        """Record the end, then free the slot."""
+        try:
+            self._site.vitals.clear(slot)
+            self._site.record(run, self._outcome_of(slot, run, task))
+            del self.runs[slot], self._tasks[slot]
+            self._slots.append(slot)
+            self._site.wake()
+        except BaseException:
+            end_process()
+
+    def _outcome_of(self, slot: int, run: Run, task: asyncio.Task[None]) -> Outcome:
+        outcome = self._outcomes.pop(slot, None)
+        if outcome is None and not task.cancelled():
+            task.result()  # raises what went wrong in our own code
+        return outcome or self._site.runner.failed(run, asyncio.CancelledError("cancelled before it began"))

@@ -37,15 +37,25 @@ class JobLog:
         self._jobs = not quiet and logger.isEnabledFor(logging.INFO)
         self._failures = logger.isEnabledFor(logging.WARNING)
         self._gone: float | None = None
+        self._newer = False
 
     def job(self, run: Run, outcome: Outcome) -> None:
         """A job has run."""
         if outcome.kind == "finished":
             if self._jobs:
                 self._line(logging.INFO, run, outcome, "")
+        elif outcome.kind == "retry" and not run.function:
+            self._left_alone(outcome)
         elif self._failures:
             level = logging.WARNING if outcome.kind in ("failed", "retry") else logging.INFO
             self._line(level, run, outcome, _error_of(outcome))
+
+    def _left_alone(self, outcome: Outcome) -> None:
+        """A job was put back unread. Said once: it comes by again and again."""
+        if not self._newer:
+            self._newer = True
+            again = outcome.delay / 1000
+            logger.warning("a newer winch wrote some jobs: they wait, looked at every %g s. Update this worker", again)
 
     def _line(self, level: int, run: Run, outcome: Outcome, error: str) -> None:
         claim = run.claim
@@ -62,7 +72,7 @@ class JobLog:
         }
         if outcome.kind == "retry":
             error = f"{error} (again in {outcome.delay / 1000:g} s)"
-        text = f"{run.function} {fields['state']}" + (f": {error}" if error else "")
+        text = _printable(f"{run.function} {fields['state']}" + (f": {error}" if error else ""))
         logger.log(level, "%s", text, extra={"winch": fields})
 
     def late(self, tokens: Sequence[int]) -> None:
@@ -94,6 +104,11 @@ def _error_of(outcome: Outcome) -> str:
     info = codec.load_error(outcome.detail)
     first_line = info.message.partition("\n")[0][:500]
     return f"{info.type_name.removeprefix('builtins.')}: {first_line}" if first_line else info.type_name
+
+
+def _printable(text: str) -> str:
+    """What a job or its payload says stays on its line, and does not talk to a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class _Text(logging.Formatter):

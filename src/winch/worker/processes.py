@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from winch.polling import readable
@@ -18,7 +18,7 @@ from winch.worker.channel import Brief, Channel
 from winch.worker.settings import WorkerSettings
 from winch.worker.vitals import Slot, Vitals
 
-__all__ = ["ExecutorProcess"]
+__all__ = ["ExecutorProcess", "reap_strays"]
 
 _STOP_TIME = 0.5
 """Seconds that a process has to react to SIGSTOP."""
@@ -148,6 +148,11 @@ class ExecutorProcess:
         return self._popen.returncode is not None
 
     @property
+    def works(self) -> bool:
+        """It takes jobs: it has started, and has not been told to stop."""
+        return self.ready and self.stop_by is None
+
+    @property
     def failed_to_start(self) -> bool:
         """It could not import what it was told to, or not open the store."""
         return bool(self.failure) and not self.ready
@@ -183,6 +188,15 @@ class ExecutorProcess:
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None
+
+
+def reap_strays(ours: Collection[int]) -> None:
+    """Take leave of dead processes that are none of ours: process 1 of a container inherits what jobs have left behind."""
+    with contextlib.suppress(ChildProcessError):
+        while dead := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if dead.si_pid in ours:  # it is buried first
+                return
+            os.waitpid(dead.si_pid, 0)
 
 
 def _open_pidfd(pid: int) -> int | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from winch.errors import InvalidOption
+from winch.options import check_queue
 
 __all__ = ["Isolation", "Order", "WorkerSettings"]
 
@@ -73,6 +74,12 @@ class WorkerSettings:
         Raises:
             InvalidOption: A value is out of range.
         """
+        if not self.name.isprintable() or len(self.name) > 128:
+            raise InvalidOption(f"name={self.name!r:.200}: a worker's name is one line of text, at most 128 characters")
+        if not self.queues:
+            raise InvalidOption("a worker needs at least one queue")
+        for queue in self.queues:
+            check_queue(queue)
         for name in ("processes", "threads", "async_jobs"):
             if getattr(self, name) < 1:
                 raise InvalidOption(f"{name} must be at least 1, not {getattr(self, name)}")

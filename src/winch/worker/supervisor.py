@@ -22,10 +22,10 @@ from collections.abc import Callable
 from winch.ids import new_id
 from winch.polling import Pipe, readable
 from winch.stores.contract import Beat, Store
-from winch.worker.clerk import Clerk
+from winch.worker.clerk import GIVEN_UP, Clerk
 from winch.worker.identity import identify
 from winch.worker.orphans import name_orphans
-from winch.worker.processes import ExecutorProcess
+from winch.worker.processes import ExecutorProcess, reap_strays
 from winch.worker.retirement import retire
 from winch.worker.settings import WorkerSettings
 from winch.worker.signals import Signals
@@ -37,6 +37,12 @@ logger = logging.getLogger("winch.worker")
 
 _KILL_AFTER = 3.0
 """Seconds between the end of a stop's grace and the kill."""
+
+_CLERK_PATIENCE = 30.0
+"""Seconds that one call of the clerk may take, or the ttl if that is longer. A call has a deadline of 2 s."""
+
+_CLERK_LOOKS = 20
+"""So often it must have been seen hanging: who was stopped himself has not looked."""
 
 _LONGEST_BACKOFF = 30.0
 """Seconds between two starts of an executor that dies at its start."""
@@ -73,8 +79,8 @@ class Supervisor:
         self._asked_drained = False
         self._name_orphans_at = time.monotonic() + 2
         self._info = identify(settings, self.name)
-        store.enlist(self._info)
-        self._clerk = self._hire(to_enlist=False)
+        self._clerk = self._hire()
+        self._clerk_steps, self._clerk_seen_at, self._clerk_looks = 0, time.monotonic(), 0
 
     # ---- life ----
 
@@ -90,13 +96,14 @@ class Supervisor:
             self._look_after_executors()
             self._start_due()
             self._name_orphans()
+            self._mind_the_clerk()
             if not self._stopping:
                 self._stop_if_done()
         self._dismiss()
         self._clerk.join(timeout=10)
         return self.exit_status
 
-    def _hire(self, *, to_enlist: bool) -> Clerk:
+    def _hire(self) -> Clerk:
         """A clerk for the present identity. What it posts is dropped once the worker has come back under another."""
         worker = self._info.id
 
@@ -104,9 +111,7 @@ class Supervisor:
             self._inbox.append((worker, call))
             self._pipe.wake()
 
-        return Clerk(
-            self._store, self._info, to_enlist, self._living, post, self._on_beat, self._on_lost, self._on_back
-        )
+        return Clerk(self._store, self._info, self._living, post, self._on_beat, self._on_lost, self._on_back)
 
     def _living(self) -> list[str]:
         return [process.id for process in list(self._processes)]
@@ -185,7 +190,7 @@ class Supervisor:
         return max(left, 0) if left <= 1 else -(-left // max(self.settings.processes - len(self._processes), 1))
 
     def _look_after_executors(self) -> None:
-        if self._renewing and len(self._processes) == self.settings.processes and all(p.ready for p in self._processes):
+        if self._renewing and len(self._processes) == self.settings.processes and all(p.works for p in self._processes):
             self._renew_next()
         for process in list(self._processes):
             if process not in self._processes:  # all of them went while we looked
@@ -199,6 +204,8 @@ class Supervisor:
                 process.kill()
             else:
                 self._kill_overdue(process)
+        if os.getpid() == 1:
+            reap_strays([process.pid for process in self._processes])
 
     def _kill_overdue(self, process: ExecutorProcess) -> None:
         now = time.monotonic_ns()
@@ -222,7 +229,7 @@ class Supervisor:
         if process.failed_to_start and not self._ever_ready:
             self._fail_to_start(process.failure)
         elif process.bye == "lost":
-            self._on_lost()
+            self._on_lost(GIVEN_UP)
         elif self._spent():
             if not self._stopping:
                 logger.info("%d job(s) are done: stopping", self.jobs_done)
@@ -258,9 +265,8 @@ class Supervisor:
     # ---- renewal ----
 
     def _renew(self) -> None:
-        logger.info("renewing %d executor(s), one by one", len(self._processes))
+        logger.info("renewing %d executor(s), one by one, each once all others work", len(self._processes))
         self._renewing = deque(self._processes)
-        self._renew_next()
 
     def _renew_next(self) -> None:
         while self._renewing:
@@ -303,11 +309,11 @@ class Supervisor:
         for process in self._processes:
             process.reconnect()
 
-    def _on_lost(self) -> None:
-        """The store has given up on this worker, or on one of its executors: everything stops and comes back under new ids."""
+    def _on_lost(self, why: str) -> None:
+        """This worker's standing with the store is gone or unknown: everything stops and comes back under new ids."""
         if self._stopping:
             return
-        logger.warning("the store had given up on this worker: its jobs are stopped, and it comes back under a new id")
+        logger.warning("%s: its jobs are stopped, and it comes back under a new id", why)
         for process in self._processes:
             process.kill()
             process.bye = process.bye or "stopped"
@@ -318,10 +324,12 @@ class Supervisor:
         self._renewing.clear()
         self._lost_tokens.clear()
         self._asked_drained = False
-        self._dismiss()
+        before = self._info.id
+        self._clerk.leave()
         self._info = identify(self.settings, self.name)
-        self._clerk = self._hire(to_enlist=True)
+        self._clerk = self._hire()
         self._clerk.start()
+        self._clerk.ask(lambda store: store.retire_worker(before))  # if it is still known, what it held need not wait
         for _ in range(self.settings.processes):
             self._spawn()
 
@@ -330,6 +338,19 @@ class Supervisor:
         worker = self._info.id
         self._clerk.ask(lambda store: store.retire_worker(worker))
         self._clerk.leave()
+
+    def _mind_the_clerk(self) -> None:
+        """A clerk that hangs in a call beats no more: another one takes its place, under a new id."""
+        now = time.monotonic()
+        if self._clerk.steps != self._clerk_steps:
+            self._clerk_steps, self._clerk_seen_at, self._clerk_looks = self._clerk.steps, now, 0
+            return
+        self._clerk_looks += 1
+        patience = max(_CLERK_PATIENCE, self.settings.worker_ttl)
+        if now - self._clerk_seen_at > patience and self._clerk_looks > _CLERK_LOOKS:
+            why = f"a call of the store has not returned for {now - self._clerk_seen_at:.0f} s"
+            self._clerk_seen_at, self._clerk_looks = now, 0
+            self._on_lost(why)
 
     # ---- people ----
 

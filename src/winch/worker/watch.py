@@ -10,10 +10,8 @@ done, gives back what is claimed beside it and marks the job as begun, so that a
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-import traceback
 from typing import Any, NoReturn, Protocol
 
 from winch.errors import JobInterrupted, JobTimeout, StoreError, WorkerError
@@ -22,7 +20,7 @@ from winch.running.run import Run
 from winch.stores.contract import Held
 from winch.worker.channel import Channel
 from winch.worker.desk import Desk
-from winch.worker.lanes import Lane
+from winch.worker.lanes import Lane, end_process
 from winch.worker.mainlane import MainLane
 from winch.worker.pace import SLOW
 
@@ -112,8 +110,7 @@ class Settler(threading.Thread):
         except (WorkerError, StoreError) as error:
             self._executor.die(error)
         except BaseException:
-            traceback.print_exc()
-            os._exit(1)
+            end_process()
 
     def _clear(self) -> None:
         desk = self._executor.desk
@@ -169,8 +166,7 @@ class Watch(threading.Thread):
                     for message in channel.receive():
                         self._executor.obey(message)
         except BaseException:
-            traceback.print_exc()
-            os._exit(1)
+            end_process()
         self._executor.supervisor_gone()
 
     # ---- what is due ----

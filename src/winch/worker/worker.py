@@ -121,6 +121,8 @@ def _supervise(settings: WorkerSettings) -> Supervisor:
         )
     store = open_store(settings.url, deadline=2.0)
     store.open()
+    if settings.url.startswith("sqlite:"):
+        settings = replace(settings, url=store.url)  # absolute: a job may change its process's folder
     with Signals() as signals:
         supervisor = Supervisor(settings, store, signals)
         _introduce(supervisor.name, store, settings)

@@ -54,6 +54,7 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
 )
 _SETTING_UP = "Check the user, the password and the number of the database in the address"
 _find_code = re.compile(rf"\b({'|'.join((*_RETRIED, *_ADVICE))})\b").search
+_find_key = re.compile(r"WRONGTYPE (\{.*?)(?: script: \w+, on @user_script.*)?$").search  # as parts/look.lua tells it
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
 _ATTEMPTS_PER_DEADLINE = 2.5
 """A silent server is given up on after this part of the deadline, so that there is time for a second attempt."""
@@ -235,16 +236,18 @@ class Calls:
     ) -> Any:
         """Send (unless it is sent), read, and do both again until there is an answer or the deadline has come."""
         until = until or time.monotonic() + self.deadline
-        pause, loaded = _FIRST_PAUSE, 0
+        pause, loaded = _FIRST_PAUSE, False
         while True:
             try:
                 if not is_sent:
                     line.send(packed, until - time.monotonic())
                 return line.read()
             except exceptions.NoScriptError as error:
-                loaded += 1
-                if wanted is None or loaded > 3:
+                if wanted is None or until - time.monotonic() <= pause:
                     raise self._refused("NOSCRIPT", error) from error
+                if loaded:  # forgotten between the loading and the call: somebody flushes them again and again
+                    time.sleep(_FIRST_PAUSE * random.random())  # noqa: S311 - spreads clients, hides nothing
+                loaded = True
                 packed, is_sent = self._load(line, wanted, packed, until), False
                 continue
             except (exceptions.RedisError, OSError) as error:
@@ -296,7 +299,10 @@ class Calls:
             word, *rest = str(error).split()
             return Refusal(word, *rest) if word.isupper() and word != "ERR" else StoreRefused(self._text(str(error)))
         kind = OutOfMemory if code == "OOM" else StoreRefused
-        return kind(f"{self._text(_ADVICE.get(code, str(error)))} [{code}]")
+        advice = _ADVICE.get(code, str(error))
+        if found := _find_key(str(error)):
+            advice = f"{advice}, or repair or delete the key {found[1]!r}"
+        return kind(f"{self._text(advice)} [{code}]")
 
     def _unavailable(self, may_have_happened: bool, trouble: Exception, *, connected: bool) -> StoreUnavailable:
         told = "the call may have happened" if may_have_happened else "the call has not happened"

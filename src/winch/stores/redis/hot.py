@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -31,7 +32,9 @@ from winch.stores.redis.keys import ended_channel, marker_key, pack_id
 from winch.stores.redis.records import STATES, claim_of, job_record, pack_job, pack_outcomes, pack_tally_key
 from winch.stores.redis.waiting import EndedJobs, ListWaiter
 
-__all__ = ["HotVerbs", "translated"]
+__all__ = ["HotVerbs", "translated", "warn_of_loss"]
+
+_logger = logging.getLogger("winch")
 
 
 def translated(refusal: Refusal, what: str = "") -> Exception:
@@ -44,6 +47,12 @@ def translated(refusal: Refusal, what: str = "") -> Exception:
     if code == "NOSUCHJOB":
         return NoSuchJob(f"there is no job {what}")
     return refusal
+
+
+def warn_of_loss(place: str, outcomes: Sequence[Outcome]) -> None:
+    """Log that results were dropped, since the server was full."""
+    if count := sum(bool(outcome.result) for outcome in outcomes):
+        _logger.warning("%s is full: the results of %d jobs were not kept", place, count)
 
 
 class HotVerbs:
@@ -106,7 +115,9 @@ class HotVerbs:
             except OutOfMemory:
                 # Settling goes on, without results; the number is the same, so it happens once (rule 37).
                 poor = pack_outcomes(outcomes, keep_results=False)
-                return _turn(self._calls.change("turn", call, "full", *sizes, *poor, *rest))
+                turn = _turn(self._calls.change("turn", call, "full", *sizes, *poor, *rest))
+                warn_of_loss(self._calls.address.place, outcomes)
+                return turn
 
         def answer_or_raise() -> Turn:
             try:
@@ -186,7 +197,7 @@ def _enqueue_error(refusal: Refusal, jobs: Sequence[NewJob]) -> Exception:
     if code == "UNKNOWN":
         child, position = int(numbers[0]) - 1, int(numbers[1]) - 1
         parent = jobs[child].parents[position]
-        return UnknownDependency(f"job {jobs[child].id} depends on {parent}, which does not exist", parent)
+        return UnknownDependency(f"there is no job {parent} to wait for", parent)
     return translated(refusal)
 
 

@@ -30,16 +30,21 @@ def ended_channel(prefix: bytes, id: bytes) -> bytes:
 
 
 def pack_id(id: str) -> bytes:
-    """A canonical UUID as its 16 bytes; any other id behind `~`, or `~~` where that would make 16 bytes."""
+    """A canonical UUID as its 16 bytes; any other id behind `~`, or `~~` where that would make 16 bytes.
+
+    An id of 16 bytes that begins with `~` would look like the latter: it stands behind `!`.
+    """
     if len(id) == 36 and _is_uuid(id):
         return bytes.fromhex(id.replace("-", ""))
-    raw = b"~" + id.encode()
-    return b"~" + raw if len(raw) == 16 else raw
+    raw = b"~" + id.encode(errors="surrogatepass")
+    if len(raw) == 16:
+        return b"~" + raw
+    return b"!" + raw[1:] if len(raw) == 17 and raw.startswith(b"~~") else raw
 
 
 def unpack_id(raw: bytes) -> str:
     """The id that `pack_id` packed."""
     if len(raw) != 16:
-        return raw.lstrip(b"~").decode()
+        return raw[2 if len(raw) == 17 and raw.startswith(b"~~") else 1 :].decode(errors="surrogatepass")
     text = raw.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,25 +12,30 @@ from typing import Any
 
 from winch.errors import StoreError
 from winch.stores.contract import Beat, Call, Held, Outcome, Retired, Waiter, WorkerInfo, WorkerRecord
-from winch.stores.redis.calls import Argument, Calls, Refusal
-from winch.stores.redis.hot import translated
+from winch.stores.redis.calls import Argument, Calls, OutOfMemory, Refusal
+from winch.stores.redis.hot import translated, warn_of_loss
 from winch.stores.redis.keys import hint_key, pack_id, unpack_id
 from winch.stores.redis.records import command_of, pack_info, pack_outcomes, unpack_info
 from winch.stores.redis.waiting import ListWaiter
 
 __all__ = ["LivenessVerbs"]
 
+_logger = logging.getLogger("winch")
+
 _LONGEST_NAME = 255
 _CHUNK = 500
 """The most jobs that one `trim` removes: a few milliseconds."""
 _TRIM_TIME = 1.0
 """Seconds that a beat trims at most; it lets others call as long as it takes itself."""
+_QUIET = 60.0
+"""Seconds between two warnings of keys in trouble."""
 
 
 class LivenessVerbs:
     """The verbs of `winch.stores.contract.Liveness`."""
 
     _calls: Calls
+    _quiet_until = 0.0
 
     def enlist(self, worker: WorkerInfo, *, call: Call | None = None) -> int:
         """See `winch.stores.contract.Liveness.enlist`."""
@@ -54,7 +60,8 @@ class LivenessVerbs:
         """See `winch.stores.contract.Liveness.beat`."""
         call, count = Call(worker, number), len(executors)
         answer = self._change("beat", call, acknowledged, count, *executors, *gone, what=f"worker {worker}")
-        now, strays, commands, next_due, rescued, may_be_more = answer
+        now, strays, commands, next_due, rescued, may_be_more, troubles = answer
+        self._tell(_texts(troubles))
         if may_be_more:
             self._trim()
         return Beat(
@@ -84,8 +91,13 @@ class LivenessVerbs:
         held: list[Argument] = []
         for token, id in begun:
             held += (pack_id(id), token)
-        settled = pack_outcomes(outcomes)
-        answer = self._change("retire", call, executor, int(crashed), detail, len(outcomes), *settled, *held)
+        call, what = call or self._calls.next_call(), (executor, int(crashed), detail)
+        try:
+            answer = self._change("retire", call, *what, "strict", len(outcomes), *pack_outcomes(outcomes), *held)
+        except OutOfMemory:
+            poor = pack_outcomes(outcomes, keep_results=False)
+            answer = self._change("retire", call, *what, "full", len(outcomes), *poor, *held)
+            warn_of_loss(self._calls.address.place, outcomes)
         returned, suspects, charged = (tuple(map(unpack_id, ids)) for ids in answer)
         return Retired(returned, suspects, charged)
 
@@ -105,6 +117,16 @@ class LivenessVerbs:
     def drained(self, queues: Sequence[str]) -> bool:
         """See `winch.stores.contract.Liveness.drained`."""
         return bool(self._calls.read("drained", *queues))
+
+    def _tell(self, troubles: Sequence[str]) -> None:
+        """Name the keys for whose sake a beat left queues alone: it was not refused, so nobody else tells."""
+        if troubles and time.monotonic() >= self._quiet_until:
+            self._quiet_until = time.monotonic() + _QUIET
+            keys = ", ".join(repr(trouble.removeprefix("WRONGTYPE ")) for trouble in troubles)
+            _logger.warning(
+                "%s: queues are left alone, because keys hold something that is not winch's: repair or delete %s",
+                *(self._calls.address.place, keys),
+            )
 
     def _trim(self) -> None:
         """Remove what is expired or too much, in short steps with pauses. The beat has happened: trouble is for the next."""

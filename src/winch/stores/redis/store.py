@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 
 import redis
@@ -19,6 +20,8 @@ __all__ = ["RedisStore"]
 
 _SCHEMA = 1
 _OLDEST = (6, 2)
+_KEEPS_ALL = "noeviction"
+_logger = logging.getLogger("winch")
 
 
 class RedisStore(HotVerbs, LivenessVerbs, ControlVerbs):
@@ -45,11 +48,13 @@ class RedisStore(HotVerbs, LivenessVerbs, ControlVerbs):
         self.created = False
         self._calls = Calls(address, prefix(options.namespace), options.deadline, self._open_for)
         self._local = threading.local()
+        self._told: dict[str, str] = {}
 
     def open(self, *, create: bool = True) -> None:
         """See `winch.stores.contract.Store.open`."""
         if not self._find(create=create):
             raise StoreNotFound(f"there is no store at {self.place}")
+        self._warn_of_eviction(self._told.get("maxmemory_policy", _KEEPS_ALL))
 
     def close(self) -> None:
         """See `winch.stores.contract.Store.close`."""
@@ -61,7 +66,9 @@ class RedisStore(HotVerbs, LivenessVerbs, ControlVerbs):
 
     def _find(self, *, create: bool) -> bool:
         """Check the server and the schema. False: there is no store, and none was made."""
-        self._check_version()
+        lines: list[str] = self._calls.command(b"INFO").decode().splitlines()
+        self._told = {name: value for name, _, value in (line.partition(":") for line in lines)}
+        self._check_version(self._told.get("redis_version", "0.0"))
         self._calls.is_open = True
         try:
             schema, created = self._calls.read("open", int(create))
@@ -75,9 +82,15 @@ class RedisStore(HotVerbs, LivenessVerbs, ControlVerbs):
         self.created = self.created or bool(created)
         return schema > 0
 
-    def _check_version(self) -> None:
-        lines = self._calls.command(b"INFO", b"server").decode().splitlines()
-        told = next((line.partition(":")[2] for line in lines if line.startswith("redis_version:")), "0.0")
+    def _warn_of_eviction(self, policy: str) -> None:
+        if policy != _KEEPS_ALL:
+            _logger.warning(
+                "%s has maxmemory-policy %s: when its memory is full it loses jobs, or does calls twice. "
+                "Set maxmemory-policy %s (CONFIG SET maxmemory-policy %s, and in its configuration)",
+                *(self.place, policy, _KEEPS_ALL, _KEEPS_ALL),
+            )
+
+    def _check_version(self, told: str) -> None:
         major, minor = map(int, told.split(".")[:2])
         if (major, minor) < _OLDEST:
             raise StoreRefused(f"{self.place} is Redis {told}: winch needs 6.2 or newer, or Valkey 7.2 or newer")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from winch.stores.contract import Call
+from winch.stores.contract import Call, Outcome
 from winch.stores.sqlite.connection import Database
+from winch.stores.sqlite.faults import StoreFull
 from winch.stores.sqlite.transaction import Transaction
 
 __all__ = ["Verbs"]
+
+_logger = logging.getLogger("winch")
 
 T = TypeVar("T")
 
@@ -35,3 +39,21 @@ class Verbs:
             answer = step(tx)
             tx.keep(call, answer)
             return answer
+
+    def _thriftily(self, full: StoreFull, outcomes: Sequence[Outcome], settle: Callable[[Sequence[Outcome]], T]) -> T:
+        """Settle on a full disk what did not fit: without results, and if need be without what is told of errors.
+
+        What does not fit even so the caller keeps and sends again (FAULTS row 59). Where there is nothing to settle nothing
+        is tried: who has nothing to write is told that the disk is full.
+        """
+        if not outcomes:
+            raise full
+        self._database.make_room()
+        small = [outcome._replace(result=b"") for outcome in outcomes]
+        try:
+            settled = settle(small)
+        except StoreFull:
+            settled = settle([outcome._replace(detail=b"") for outcome in small])
+        if count := sum(bool(outcome.result) for outcome in outcomes):
+            _logger.warning("%s is full: the results of %d jobs were not kept", self._database.place, count)
+        return settled

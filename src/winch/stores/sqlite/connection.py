@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 from weakref import WeakSet
 
-from winch.errors import StoreNotFound, StoreRefused, StoreUnavailable
+from winch.errors import StoreNotFound, StoreRefused, StoreReplaced, StoreUnavailable
 from winch.stores.sqlite.faults import explained, is_busy
 from winch.stores.sqlite.schema import PAGE, bring_up_to_date, is_current
 from winch.stores.sqlite.sql import q
@@ -225,18 +225,22 @@ class Database(ABC):
 
     @contextmanager
     def write(self) -> Generator[Transaction]:
-        """A transaction: all that is done in it is written at its end, or nothing if it raises."""
+        """A transaction: all that is done in it is written at its end, or nothing if it raises.
+
+        One in which nothing was done, like a repeated call, leaves no trace, not even of its time.
+        """
         try:
             with self._take() as session:
                 try:
                     tx = self._begin_writing(session)
+                    before = session.db.total_changes
                     yield tx
-                    tx.finish()
-                    session.db.execute(q.commit)
-                except BaseException:
+                    if session.db.total_changes > before:
+                        tx.finish()
+                        session.db.execute(q.commit)
+                        session.commits += 1
+                finally:
                     _roll_back(session.db)
-                    raise
-                session.commits += 1
         except (sqlite3.Error, OSError) as error:
             raise explained(error, self.place) from error
         if tx.ready or tx.hints:
@@ -249,6 +253,14 @@ class Database(ABC):
             return Transaction(session.db, *self._begin(session.db, q.begin_writing, q.meta, until))
         finally:
             self._let_pass(session)
+
+    def make_room(self) -> None:
+        """On a full disk: empty the journal if nobody reads it, so that the next writer fills it anew and needs no more."""
+        try:
+            with self._take() as session, suppress(sqlite3.Error):
+                session.db.execute("PRAGMA wal_checkpoint(RESTART)")
+        except (sqlite3.Error, OSError) as error:
+            raise explained(error, self.place) from error
 
     def version(self) -> Version:
         """Changes for this thread whenever anybody has written."""
@@ -307,7 +319,7 @@ class FileDatabase(Database):
         if session is None or session.closed or session.pid != os.getpid():
             session = self._local.session = self._connect()
         elif session.identity != self._identity():
-            raise StoreRefused(f"{self.place}: the file was deleted or replaced while it was in use; start anew")
+            raise StoreReplaced(f"{self.place}: the file was deleted or replaced while it was in use; start anew")
         return session
 
     def _connect(self) -> Session:

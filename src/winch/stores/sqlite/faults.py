@@ -7,7 +7,12 @@ import sqlite3
 
 from winch.errors import StoreRefused, StoreUnavailable
 
-__all__ = ["explained", "is_busy"]
+__all__ = ["StoreFull", "explained", "is_busy"]
+
+
+class StoreFull(StoreRefused):
+    """There is no space for what was to be written, and nothing was."""
+
 
 _ADVICE = {
     sqlite3.SQLITE_FULL: "the disk is full. Nothing was written; free some space",
@@ -22,6 +27,7 @@ _ADVICE = {
     " size of files",
     sqlite3.SQLITE_TOOBIG: "a value is too large for SQLite. Store it elsewhere and pass its name",
 }
+_NO_SPACE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)  # the latter: a quota, or the limit on the size of files
 _NO_PLACE = (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EROFS)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
@@ -41,7 +47,8 @@ def explained(error: sqlite3.Error | OSError, place: str) -> Exception:
     if is_busy(error):
         return StoreUnavailable(f"{place}: another process holds the database; nothing was written")
     advice = _ADVICE.get(_primary(error))
-    return StoreRefused(f"{place}: {advice} (SQLite says: {error})") if advice else error
+    kind = StoreFull if getattr(error, "sqlite_errorcode", 0) in _NO_SPACE else StoreRefused
+    return kind(f"{place}: {advice} (SQLite says: {error})") if advice else error
 
 
 def _primary(error: sqlite3.Error) -> int:

@@ -26,6 +26,7 @@ from winch.stores.sqlite.base import Verbs
 from winch.stores.sqlite.claim import Hand, claim, claimed_before
 from winch.stores.sqlite.codes import STATES, is_ended
 from winch.stores.sqlite.create import create
+from winch.stores.sqlite.faults import StoreFull
 from winch.stores.sqlite.records import records
 from winch.stores.sqlite.settle import Seat, begin, seat_of, settle
 from winch.stores.sqlite.sql import q
@@ -64,19 +65,26 @@ class HotVerbs(Verbs):
     ) -> Turn:
         """Settle what is done, mark what has begun, fire, promote, and claim up to `room` jobs, in one step."""
         call = Call(executor, number)
-        with self._database.write() as tx:
-            seat = seat_of(tx, executor)
-            if kept := tx.kept(call):
-                return _turn_again(tx, seat, *kept[0])
-            late = settle(tx, seat, outcomes)
-            begin(tx, seat, begins)
-            _count(tx, tally)
-            fire(tx, TURN_BATCH)
-            promote(tx, queues, TURN_BATCH)
-            hand = _claim(tx, seat, queues, min(room, TURN_BATCH))
-            turn = Turn(tx.now, tuple(hand.claims), hand.more, next_due(tx, queues), tuple(late), hand.alone)
-            tx.keep(call, [hand.first, len(hand.claims), *turn._replace(claims=())])
-        return turn
+
+        def take(outcomes: Sequence[Outcome], room: int) -> Turn:
+            with self._database.write() as tx:
+                seat = seat_of(tx, executor)
+                if kept := tx.kept(call):
+                    return _turn_again(tx, seat, *kept[0])
+                late = settle(tx, seat, outcomes)
+                begin(tx, seat, begins)
+                _count(tx, tally)
+                fire(tx, TURN_BATCH)
+                promote(tx, queues, TURN_BATCH)
+                hand = _claim(tx, seat, queues, min(room, TURN_BATCH))
+                turn = Turn(tx.now, tuple(hand.claims), hand.more, next_due(tx, queues), tuple(late), hand.alone)
+                tx.keep(call, [hand.first, len(hand.claims), *turn._replace(claims=())])
+            return turn
+
+        try:
+            return take(outcomes, room)
+        except StoreFull as full:
+            return self._thriftily(full, outcomes, lambda fewer: take(fewer, 0))
 
     def begin_turn(
         self,

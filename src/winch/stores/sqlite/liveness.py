@@ -24,6 +24,7 @@ from winch.stores.contract import (
     WorkerRecord,
 )
 from winch.stores.sqlite.base import Verbs
+from winch.stores.sqlite.faults import StoreFull
 from winch.stores.sqlite.hot import claimable
 from winch.stores.sqlite.settle import Seat, settle
 from winch.stores.sqlite.sql import q
@@ -80,15 +81,25 @@ class LivenessVerbs(Verbs):
     ) -> Beat:
         """Say that a worker and these executors are alive; rescue, re-arm and clean up on the way."""
         call = Call(worker, number)
-        with self._database.write() as tx:
-            me = _enlisted(tx, worker)
-            kept = tx.kept(call)
-            answer = kept[0] if kept else _beat(tx, me, executors, acknowledged, gone)
-            tx.keep(call, answer)
+
+        def take(*, upkeep: bool = True) -> tuple[Any, ...]:
+            with self._database.write() as tx:
+                me = _enlisted(tx, worker)
+                if kept := tx.kept(call):
+                    return kept[0]
+                answer = _beat(tx, me, executors, acknowledged, gone, upkeep=upkeep)
+                tx.keep(call, answer)
+                return answer
+
+        try:
+            answer = take()
+        except StoreFull:  # to clean up and to count needs space; to live must not
+            self._database.make_room()
+            answer = take(upkeep=False)
         now, strays, commands, due, rescued = answer
         for id in rescued:
             self._database.bells.remove(id)
-        with suppress(StoreUnavailable):  # the beat is written; the next one trims as well
+        with suppress(StoreUnavailable, StoreFull):  # the beat is written; the next one trims as well
             trim(self._database)
         return Beat(now, tuple(strays), tuple(Command(*each) for each in commands), due, tuple(rescued))
 
@@ -115,12 +126,18 @@ class LivenessVerbs(Verbs):
     ) -> Retired:
         """End an executor's enlistment: settle these outcomes, then let every claim it still holds lapse, in one step."""
 
-        def step(tx: Transaction) -> Retired:
-            row = tx.db.execute(q.seat, (executor,)).fetchone()
-            return _retire(tx, Seat(*row), outcomes, begun, crashed, detail) if row else Retired((), (), ())
+        def retired(outcomes: Sequence[Outcome]) -> Retired:
+            def step(tx: Transaction) -> Retired:
+                row = tx.db.execute(q.seat, (executor,)).fetchone()
+                return _retire(tx, Seat(*row), outcomes, begun, crashed, detail) if row else Retired((), (), ())
 
-        returned, suspects, charged = self._once(call, step)
-        return Retired(tuple(returned), tuple(suspects), tuple(charged))
+            returned, suspects, charged = self._once(call, step)
+            return Retired(tuple(returned), tuple(suspects), tuple(charged))
+
+        try:
+            return retired(outcomes)
+        except StoreFull as full:
+            return self._thriftily(full, outcomes, retired)
 
     def retire_worker(self, worker: str, *, call: Call | None = None) -> None:
         """End a worker's enlistment, and that of executors it still has, whose claims return without blame."""
@@ -190,7 +207,7 @@ def _enlisted(tx: Transaction, id: str) -> Worker:
 
 
 def _beat(
-    tx: Transaction, me: Worker, executors: Sequence[str], acknowledged: int, gone: Sequence[str]
+    tx: Transaction, me: Worker, executors: Sequence[str], acknowledged: int, gone: Sequence[str], *, upkeep: bool
 ) -> tuple[Any, ...]:
     """All that a beat does, in the contract's order. Returns the fields of `Beat`."""
     tx.db.execute(q.drop_commands, (me.number, acknowledged))
@@ -201,9 +218,10 @@ def _beat(
     names = tx.column(q.queues)
     fire(tx, TURN_BATCH)
     promote(tx, names, TURN_BATCH)
-    prune(tx, names)
+    if upkeep:
+        prune(tx, names)
+        sample(tx, names)
     tx.ready.update(claimable(tx, names))
-    sample(tx, names)
     strays = [id for id in tx.column(q.crew, me.number) if id not in set(executors)]
     commands = tx.db.execute(q.commands, (me.number,)).fetchall()
     return tx.now, strays, commands, next_due(tx, json.loads(me.queues)), rescued

@@ -8,8 +8,9 @@
 -- ARGV[5 ...]  executors that live, then workers whose process is known to be gone
 --
 -- Guard    the worker is enlisted. It judges others only if it has beaten regularly for its own ttl (rule 25).
+--          Queues in trouble are passed over, and workers that hold jobs of them: a beat comes for all others, too.
 -- Returns  now, strays, commands as stored, earliest due of its queues (ms, -1 none), rescued workers,
---          1 if more is to be removed (`trim`)
+--          1 if more is to be removed (`trim`), what is wrong with keys of queues
 -- Errors   NOTENLISTED, STALECALL
 --- @include parts/call
 --- @include parts/dismiss
@@ -18,19 +19,25 @@
 --- @include parts/upkeep
 
 local WORKER, EXECUTORS = ARGV[1], tonumber(ARGV[4])
+local told = {}  -- troubles
 
 local function vitals(worker)
-  local kept = redis.call('HMGET', P .. 'worker:' .. worker, 'beat', 'since', 'ttl', 'interval', 'queues')
+  local kept = look('HMGET', P .. 'worker:' .. worker, 'beat', 'since', 'ttl', 'interval', 'queues')
   return {id = worker, beat = tonumber(kept[1] or 0), since = tonumber(kept[2] or 0), ttl = tonumber(kept[3] or 0),
           interval = tonumber(kept[4] or 0), queues = kept[5] or ''}
 end
 
--- Writes the beat. Returns since when this worker has beaten without a gap.
-local function beat(me)
+-- Since when this worker has beaten without a gap, with this beat.
+local function since(me)
   local gap = NOW - me.beat > 2 * me.interval or me.since > NOW
-  local since = gap and NOW or me.since
-  redis.call('HSET', P .. 'worker:' .. me.id, 'beat', NOW, 'since', since)
-  return since
+  return gap and NOW or me.since
+end
+
+local function beat(me, others)
+  redis.call('HSET', P .. 'worker:' .. me.id, 'beat', NOW, 'since', since(me))
+  for _, other in ipairs(others) do
+    if other.beat > NOW then redis.call('HSET', P .. 'worker:' .. other.id, 'beat', NOW) end
+  end
 end
 
 -- Those to rescue, in order: known to be gone, or silent for longer than their ttl if this worker may judge.
@@ -38,11 +45,33 @@ local function dead(others, may_judge)
   local found, gone = {}, {}
   for n = 5 + EXECUTORS, #ARGV do gone[ARGV[n]] = true end
   for _, other in ipairs(others) do
-    if other.beat > NOW then redis.call('HSET', P .. 'worker:' .. other.id, 'beat', NOW) end
     if gone[other.id] or (may_judge and NOW - other.beat > other.ttl) then found[#found + 1] = other.id end
   end
   table.sort(found)
   return found
+end
+
+-- Of those to rescue the ones that can be, and what they leave.
+local function look_at_dead(workers)
+  local rescued, leaving = {}, {}
+  for _, worker in ipairs(workers) do
+    local is_well, left = pcall(look_at_leaving, worker)
+    if is_well then
+      rescued[#rescued + 1], leaving[#leaving + 1] = worker, left
+    else
+      told[type(left) == 'table' and left.err or left] = true
+    end
+  end
+  return rescued, leaving
+end
+
+-- What is wrong with keys: a few of them are enough to tell.
+local function troubles()
+  local found = {}
+  for _, trouble in pairs(troubled) do told[trouble] = true end
+  for trouble in pairs(told) do found[#found + 1] = trouble end
+  table.sort(found)
+  return {unpack(found, 1, math.min(#found, 10))}
 end
 
 local function strays()
@@ -64,21 +93,29 @@ if redis.call('EXISTS', P .. 'worker:' .. WORKER) == 0 then return redis.error_r
 local earlier = earlier_answer()
 if earlier then return earlier end
 local me, others = vitals(WORKER), {}
-for _, worker in ipairs(redis.call('SMEMBERS', P .. 'workers')) do
+for _, worker in ipairs(look('SMEMBERS', P .. 'workers')) do
   if worker ~= WORKER then others[#others + 1] = vitals(worker) end
 end
 
+look_around()
+look_at_worker(WORKER)
+look_at_rows()
+count()
+local queues, own = look('SMEMBERS', P .. 'queues'), names(me.queues)
+for _, queue in ipairs(own) do is_sound(queue) end
+local rescued, leaving = look_at_dead(dead(others, NOW - since(me) >= me.ttl))
+
 goes_on_without_memory()
 redis.call('ZREMRANGEBYSCORE', P .. 'commands:' .. WORKER, '-inf', ARGV[3])
-local rescued = dead(others, NOW - beat(me) >= me.ttl)
-for _, worker in ipairs(rescued) do dismiss_worker(worker, true) end
+beat(me, others)
+for _, each in ipairs(leaving) do dismiss_worker(each, true) end
 fire(100)
 flush()
 promote_all(100)
-local queues = redis.call('SMEMBERS', P .. 'queues')
 local may_be_more = prune(queues, 100) == 0 and 1 or 0
 for _, queue in ipairs(queues) do touched[queue] = true end
 finish()
 sample(queues)
-local _, next_due = timers_of(names(me.queues))
-return keep({NOW, strays(), redis.call('ZRANGE', P .. 'commands:' .. WORKER, 0, -1), next_due, rescued, may_be_more})
+local _, next_due = timers_of(own)
+local commands = redis.call('ZRANGE', P .. 'commands:' .. WORKER, 0, -1)
+return keep({NOW, strays(), commands, next_due, rescued, may_be_more, troubles()})

@@ -14,8 +14,7 @@
 --- @include parts/lose
 
 local function stop(job)
-  local executor = executor_at(job.seat)
-  local _, worker = enlistment(executor or '')
+  local _, worker = holder_of(job)
   local name = worker and redis.call('HGET', P .. 'worker:' .. worker, 'name') or ''
   lose(job)
   attempt(job, KIND_STOPPED, STOP_ASKED, name, job.started, NOW, '')
@@ -29,6 +28,11 @@ if unreadable then return redis.error_reply('INVALID ' .. FAILED) end
 if not job or is_over(job) then return redis.error_reply('NOSUCHJOB') end
 local before = job.state
 if is_ended(job) or (before == STARTED and ARGV[4] ~= '1') then return redis.error_reply('INVALID ' .. before) end
+
+look_around()
+look_at_job(job)
+look_at_loser(job)
+count()
 
 goes_on_without_memory()
 if before == STARTED then stop(job) else end_job(job, CANCELED, 0) end

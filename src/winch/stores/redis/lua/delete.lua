@@ -14,6 +14,7 @@ if earlier then return earlier end
 local ids = {}
 for n = 3, #ARGV do ids[n - 2] = ARGV[n] end
 local jobs, unreadable = read_all(ids)
+count()
 
 goes_on_without_memory()
 local count = remove_jobs(jobs, unreadable)

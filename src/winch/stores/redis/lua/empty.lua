@@ -19,6 +19,7 @@ if #ids < LIMIT then
   for _, id in ipairs(redis.call('ZRANGE', P .. 'queued:' .. QUEUE, 0, LIMIT - #ids - 1)) do ids[#ids + 1] = id end
 end
 local jobs, unreadable = read_all(ids)
+count()
 
 goes_on_without_memory()
 local count = remove_jobs(jobs, unreadable)

@@ -13,12 +13,16 @@
 -- Returns  now
 -- Errors   STALECALL
 --- @include parts/call
+--- @include parts/look
 
 local earlier = earlier_answer()
 if earlier then return earlier end
 local worker = ARGV[3]
 local key, channel = P .. 'worker:' .. worker, P .. 'ch:' .. worker
 if redis.call('EXISTS', key, channel) > 0 then return redis.error_reply('STALECALL this worker has been here before') end
+
+look('SCARD', P .. 'workers')
+look('HLEN', P .. 'store')
 
 goes_on_without_memory()
 redis.call('SADD', P .. 'workers', worker)

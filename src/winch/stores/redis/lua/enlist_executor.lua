@@ -9,12 +9,17 @@
 -- Returns  1
 -- Errors   NOTENLISTED, STALECALL
 --- @include parts/call
+--- @include parts/look
 
 local earlier = earlier_answer()
 if earlier then return earlier end
 local worker, executor = ARGV[3], ARGV[4]
 if redis.call('EXISTS', P .. 'worker:' .. worker) == 0 then return redis.error_reply('NOTENLISTED') end
-local known = redis.call('HEXISTS', P .. 'x:' .. executor, '') == 1
+local known = look('HEXISTS', P .. 'x:' .. executor, '') == 1
+
+look('HLEN', P .. 'store')
+look('HLEN', P .. 'seats')
+look('LLEN', P .. 'crew:' .. worker)
 
 goes_on_without_memory()
 if not known then

@@ -21,6 +21,8 @@ for n = 3, #ARGV, 2 do
   if seen[id] then return redis.error_reply('DUPLICATE ' .. i) end
   seen[id], jobs[i] = true, unpack_job(id, ARGV[n + 1])
 end
+look_at_queues(jobs)
+count()
 
 needs_memory()
 add_to_queues(jobs)

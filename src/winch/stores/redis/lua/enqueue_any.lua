@@ -63,8 +63,18 @@ local function create(job, state, unmet, children)
   end
 end
 
+-- Before the first write: all that comes with a new job.
+local function look_at_new(job, unmet)
+  look_at(job.queue)
+  if job.old then look_at(job.old.queue) end
+  if job.damaged then look_everywhere() end
+  for _, parent in ipairs(unmet) do look('ZCARD', P .. 'children:' .. parent) end
+end
+
 local earlier = earlier_answer()
 if earlier then return earlier end
+look_around()
+count()
 local jobs, states, unmet, planned, gone, known = {}, {}, {}, {}, {}, any_known()
 for n = 3, #ARGV, 2 do
   local i, id = (n - 1) / 2, ARGV[n]
@@ -73,6 +83,7 @@ for n = 3, #ARGV, 2 do
   if planned[id] or (job.old and not is_ended(job.old)) then return redis.error_reply('DUPLICATE ' .. i) end
   states[i], unmet[i] = plan(job, planned, gone)
   if not states[i] then return redis.error_reply('UNKNOWN ' .. i .. ' ' .. unmet[i]) end
+  look_at_new(job, unmet[i])
   jobs[i], planned[id] = job, states[i]
   gone[id] = states[i] == CANCELED and job.failure_ttl == 0
 end

@@ -8,7 +8,7 @@
 -- Returns  1, or 0 if it holds jobs
 -- Errors   STALECALL
 --- @include parts/call
---- @include parts/record
+--- @include parts/look
 
 local earlier = earlier_answer()
 if earlier then return earlier end
@@ -16,6 +16,9 @@ local QUEUE = ARGV[3]
 local indexes = {P .. 'suspects:' .. QUEUE}
 for state = SCHEDULED, STOPPED do indexes[#indexes + 1] = P .. STATES[state] .. QUEUE end
 if redis.call('EXISTS', unpack(indexes)) > 0 then return keep(0) end
+
+look('SCARD', P .. 'queues')
+look('SCARD', P .. 'paused')
 
 goes_on_without_memory()
 redis.call('SREM', P .. 'queues', QUEUE)

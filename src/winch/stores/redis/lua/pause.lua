@@ -12,6 +12,7 @@
 
 local earlier = earlier_answer()
 if earlier then return earlier end
+look('SCARD', P .. 'paused')
 
 goes_on_without_memory()
 if ARGV[4] == '1' then

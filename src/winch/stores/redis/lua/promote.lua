@@ -10,12 +10,15 @@
 --- @include parts/promote
 
 local function until_next()
-  local due = redis.call('ZRANGE', P .. 'due', 0, 0, 'WITHSCORES')[2]
-  return due and math.max(0, tonumber(due) - NOW) or -1
+  if #queues_due() > 0 then return 0 end
+  local due = redis.call('ZRANGEBYSCORE', P .. 'due', '(' .. NOW, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+  return due and tonumber(due) - NOW or -1
 end
 
 local earlier = earlier_answer()
 if earlier then return earlier end
+look_around()
+count()
 
 goes_on_without_memory()
 local firing = fire(100)

@@ -19,6 +19,10 @@ if not job or is_over(job) then return redis.error_reply('NOSUCHJOB') end
 local before = job.state
 if not is_ended(job) then return redis.error_reply('INVALID ' .. before) end
 
+look_around()
+look_at(job.queue)
+count()
+
 needs_memory()
 job.fails, job.crashes, job.reason, job.ended, job.result = 0, 0, 0, 0, ''
 queue_job(job, ARGV[4] == '1')

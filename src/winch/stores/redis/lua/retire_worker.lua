@@ -12,9 +12,14 @@
 
 local earlier = earlier_answer()
 if earlier then return earlier end
-local known = redis.call('EXISTS', P .. 'worker:' .. ARGV[3]) == 1
+local leaving
+if redis.call('EXISTS', P .. 'worker:' .. ARGV[3]) == 1 then
+  look_around()
+  count()
+  leaving = look_at_leaving(ARGV[3])
+end
 
 goes_on_without_memory()
-if known then dismiss_worker(ARGV[3], false) end
+if leaving then dismiss_worker(leaving, false) end
 finish()
 return keep(1)

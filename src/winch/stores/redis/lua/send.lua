@@ -15,5 +15,7 @@ local earlier = earlier_answer()
 if earlier then return earlier end
 if redis.call('EXISTS', P .. 'worker:' .. ARGV[3]) == 0 then return redis.error_reply('NOTENLISTED') end
 
+look_at_worker(ARGV[3])
+
 goes_on_without_memory()
 return keep(command(ARGV[3], ARGV[4], 0, ''))

@@ -11,8 +11,11 @@
 
 local earlier = earlier_answer()
 if earlier then return earlier end
+local queues = look('SMEMBERS', P .. 'queues')
+look_around()
+count()
 
 goes_on_without_memory()
-local left = prune(redis.call('SMEMBERS', P .. 'queues'), tonumber(ARGV[3]))
+local left = prune(queues, tonumber(ARGV[3]))
 finish()
 return keep(left == 0 and 1 or 0)

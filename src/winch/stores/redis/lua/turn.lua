@@ -60,18 +60,31 @@ local seat, worker = enlistment(EXECUTOR)
 if not seat then return redis.error_reply('NOTENLISTED') end
 local earlier = earlier_answer()
 if earlier then return earlier.err and earlier or answer_again(earlier) end
-local outcomes, queues = read_outcomes(9, OUTCOMES), {}
+local queues = {}
 for n = FIRST_QUEUE, FIRST_TALLY - 1 do queues[#queues + 1] = ARGV[n] end
 
+look_at_firing()
+local paused = {}
+if QUEUES > 0 then
+  paused = look('SMISMEMBER', P .. 'paused', unpack(queues))
+else
+  look('SCARD', P .. 'paused')
+  look('ZCARD', P .. 'due')
+end
+local name = look('HGET', P .. 'worker:' .. worker, 'name') or ''
+count()
+local outcomes, due = read_outcomes(9, OUTCOMES, EXECUTOR, seat), timers_of(queues)
+if TALLY > 0 then look_at_rows() end
+
 if ARGV[3] == 'strict' then needs_memory() else goes_on_without_memory() end
-local late = settle_all(outcomes, EXECUTOR, seat, worker)
+local late = settle_all(outcomes, EXECUTOR, seat, worker, name)
 begin_all(seat)
 add_tally(FIRST_TALLY, TALLY)
 fire(100)
 flush()
-promote(timers_of(queues), 100)
+promote(due, 100)
 local to = claimer(EXECUTOR, seat, worker, ROOM)
-local more, alone = claim(to, queues)
+local more, alone = claim(to, queues, paused)
 for _, queue in ipairs(queues) do touched[queue] = true end
 finish()
 local _, next_due = timers_of(queues)

@@ -4,7 +4,7 @@
 -- the order in which they came. The end of a parent renames it to `firing:<entry>` and lists the entry in `firing`, both
 -- in O(1). An entry is the parent's end state, a number of its own, and the parent's id.
 --- @include parts/counters
---- @include parts/record
+--- @include parts/look
 
 -- an end state for entries: the parent vanished
 --- @constant GONE 9
@@ -31,17 +31,14 @@ local function fire_children(job, how)
   local entry = struct.pack('<BI7', how, next_token()) .. job.id
   redis.call('RENAME', P .. 'children:' .. job.id, P .. 'firing:' .. entry)
   redis.call('RPUSH', P .. 'firing', entry)
+  fires = true
   job.features = with(job.features, FIRING)
 end
 
--- A parent vanishes whose earlier ends may still have children to tell: for them it is gone.
-local function mark_gone(id)
-  for n, entry in ipairs(redis.call('LRANGE', P .. 'firing', 0, -1)) do
-    local how = string.byte(entry)
-    if string.sub(entry, 9) == id and how ~= FINISHED and how ~= GONE then
-      local gone = string.char(GONE) .. string.sub(entry, 2)
-      redis.call('RENAME', P .. 'firing:' .. entry, P .. 'firing:' .. gone)
-      redis.call('LSET', P .. 'firing', n - 1, gone)
-    end
+-- A parent vanishes whose earlier ends may still have children to tell: for them it is gone. Entries are listed in the order
+-- of their numbers, so one number says it of all; once the first of the list has come that far the mark is of no use.
+local function mark_gone(job)
+  if fires and has(job.features, FIRING) then
+    redis.call('ZADD', P .. 'firing:gone', string.format('%.0f', next_token()), job.id)
   end
 end

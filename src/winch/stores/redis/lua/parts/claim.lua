@@ -10,29 +10,31 @@ local function claimer(executor, seat, worker, room)
   return {executor = executor, seat = seat, worker = worker, room = room, bytes = 0, got = {}}
 end
 
-local function has_expired(id, raw)
-  if string.sub(raw, 71, 76) == NO_TTL then return false end
+-- The job of a record if it has waited too long for its first run.
+local function expired(id, raw)
+  if string.sub(raw, 71, 76) == NO_TTL then return nil end
   local job = decode(id, raw)
-  if not job or job.fails + job.crashes + job.attempts > 0 or job.enqueued + job.ttl > NOW then return false end
-  end_job(job, CANCELED, EXPIRED)
-  return true
+  return job and job.fails + job.crashes + job.attempts == 0 and job.enqueued + job.ttl <= NOW and job or nil
 end
 
--- Hands out the job of an id that `index` lists. False if it cannot be handed out.
+-- Hands out the job of an id that `index` lists. If it cannot be handed out it leaves the queue: false; or it stays, as the
+-- queue is in trouble: nil.
 local function hand_out(to, id, index, queue, suspect)
   local raw = redis.pcall('GET', record_key(id))
   local body, payload = body_of(raw)
-  if not body or string.byte(raw, 2) ~= QUEUED then
-    damaged(id, index, queue)
+  local is_queued = body and string.byte(raw, 2) == QUEUED
+  local late = is_queued and expired(id, raw)
+  if late or not is_queued then
+    if not is_sound(queue) then return nil end
+    if late then end_job(late, CANCELED, EXPIRED) else damaged(id, index, queue) end
     return false
   end
-  if has_expired(id, raw) then return false end
   local token, flags = next_token(), string.byte(raw, 3)
   if suspect then flags = with(flags, BEGUN) end
   redis.call('SETRANGE', record_key(id), 1,
     struct.pack(CLAIM, STARTED, flags, string.byte(raw, 4), token, to.seat, NOW))
   change(index, id, false)
-  change(P .. 'started:' .. queue, id, string.format('%.0f', token))
+  change(looked[queue][STARTED], id, string.format('%.0f', token))
   hold(to.executor, id, true)
   local got = to.got
   got[#got + 1], got[#got + 2], got[#got + 3] = id, token, #raw == body and raw or string.sub(raw, 1, body)
@@ -44,21 +46,19 @@ end
 local function take_suspect(to, queue)
   local index = P .. 'suspects:' .. queue
   for _, id in ipairs(redis.call('ZRANGE', index, 0, 9)) do
-    if hand_out(to, id, index, queue, true) then
-      redis.call('HSET', P .. 'worker:' .. to.worker, 'suspect', id)
-      return true
-    end
+    local is_out = hand_out(to, id, index, queue, true)
+    if is_out then redis.call('HSET', P .. 'worker:' .. to.worker, 'suspect', id) end
+    if is_out ~= false then return is_out end
   end
   return false
 end
 
 -- Unsuspected jobs with the lowest scores. True if it stopped before the end though there was room.
-local function take_queued(to, queue)
+local function take_queued(to, queue, ids)
   local index, room = P .. 'queued:' .. queue, to.room
-  local ids = redis.call('ZRANGE', index, 0, room - 1)
   for _, id in ipairs(ids) do
     if to.bytes > TURN_BYTES then return true end
-    hand_out(to, id, index, queue, false)
+    if hand_out(to, id, index, queue, false) == nil then return false end
   end
   return #ids == room and to.room > 0 and redis.call('ZCARD', index) > room
 end
@@ -75,19 +75,30 @@ local function runs_suspect(to)
   return id and redis.call('HEXISTS', P .. 'x:' .. to.executor, id) == 1
 end
 
+-- The number of a queue's suspects, and the first `room` ids of its other jobs: none if it is in trouble.
+local function heads_of(queue, room)
+  if troubled[queue] then return 0, {} end
+  local suspects = redis.pcall('ZCARD', P .. 'suspects:' .. queue)
+  local ids = room > 0 and redis.pcall('ZRANGE', P .. 'queued:' .. queue, 0, room - 1) or {}
+  local is_well = type(suspects) == 'number' and not ids.err
+  if is_well and (looked[queue] or (suspects == 0 and #ids == 0) or pcall(look_at_way, queue)) then return suspects, ids end
+  is_sound(queue) -- notes the trouble
+  return 0, {}
+end
+
 -- Fills the claimer from these queues. Returns `more` and `alone` of a turn.
-local function claim(to, queues)
+local function claim(to, queues, paused)
   local alone = false
   if to.room <= 0 or #queues == 0 then return false, false end
   local is_barred = runs_suspect(to)
-  local paused = redis.call('SMISMEMBER', P .. 'paused', unpack(queues))
   for n, queue in ipairs(queues) do
     if paused[n] == 0 then
-      if redis.call('EXISTS', P .. 'suspects:' .. queue) == 1 then
+      local suspects, ids = heads_of(queue, is_barred and 0 or to.room)
+      if suspects > 0 then
         if is_free(to) and take_suspect(to, queue) then return false, false end
-        alone = true
+        alone = alone or not troubled[queue]
       end
-      if to.room > 0 and not is_barred and take_queued(to, queue) then return true, alone end
+      if #ids > 0 and not troubled[queue] and take_queued(to, queue, ids) then return true, alone end
     end
   end
   return false, alone

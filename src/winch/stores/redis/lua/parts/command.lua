@@ -1,5 +1,6 @@
 -- Commands to workers, kept until a beat acknowledges them: a sorted set per worker, scored by number.
 --- @include parts/hints
+--- @include parts/look
 
 local function command(worker, name, token, id)
   local number = redis.call('HINCRBY', P .. 'worker:' .. worker, 'command', 1)

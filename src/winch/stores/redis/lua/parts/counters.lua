@@ -1,5 +1,5 @@
 -- The counters of the store: tokens, and the two ends of all queues. Read once, written once.
---- @include parts/base
+--- @include parts/look
 
 --- @constant SCHEMA 1
 local COUNTERS = {'token', 'back', 'front'}
@@ -7,7 +7,7 @@ local counters
 
 local function count()
   if not counters then
-    local kept = redis.call('HMGET', P .. 'store', 'token', 'back', 'front', 'schema')
+    local kept = look('HMGET', P .. 'store', 'token', 'back', 'front', 'schema')
     counters = {token = tonumber(kept[1] or 0), back = tonumber(kept[2] or 0), front = tonumber(kept[3] or 0),
                 kept = kept}
   end

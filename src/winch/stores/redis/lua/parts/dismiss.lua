@@ -13,17 +13,31 @@ local function forget_worker(worker)
   redis.call('DEL', P .. 'worker:' .. worker, P .. 'info:' .. worker, P .. 'crew:' .. worker, P .. 'commands:' .. worker, P .. 'hint:' .. worker)
 end
 
-local function dismiss_worker(worker, crashed)
-  local name = redis.call('HGET', P .. 'worker:' .. worker, 'name') or ''
-  local crew, claims = redis.call('LRANGE', P .. 'crew:' .. worker, 0, -1), {}
-  for _, executor in ipairs(crew) do claims_of(executor, claims) end
-  local charged, suspects = nil, {}
-  if crashed then charged, suspects = blamed_for_worker(claims) end
-  lapse_all(claims, name, crashed, charged, suspects, '')
-  flush()
+-- Before the first write: a worker that is to go, with all that its executors hold.
+local function look_at_leaving(worker)
+  look_at_worker(worker)
+  look('SCARD', P .. 'workers')
+  local name, suspect = unpack(look('HMGET', P .. 'worker:' .. worker, 'name', 'suspect'))
+  local crew, claims, broken, is_lost = look('LRANGE', P .. 'crew:' .. worker, 0, -1), {}, {}, false
   for _, executor in ipairs(crew) do
-    local seat = enlistment(executor)
-    if seat then dismiss_executor(executor, seat, worker) end
+    local found
+    found, broken[executor] = look_at_claims(executor)
+    for _, job in ipairs(found) do claims[#claims + 1] = job end
+    for _, claim in ipairs(broken[executor]) do is_lost = is_lost or claim.id == suspect end
   end
-  forget_worker(worker)
+  table.sort(claims, by_token)
+  return {id = worker, name = name or '', crew = crew, claims = claims, broken = broken, is_lost = is_lost}
+end
+
+local function dismiss_worker(leaving, crashed)
+  local claims, charged, suspects = leaving.claims, nil, {}
+  if crashed then charged, suspects = blamed_for_worker(claims, leaving.is_lost) end
+  lapse_all(claims, leaving.name, crashed, charged, suspects, '')
+  for _, executor in ipairs(leaving.crew) do drop_claims(leaving.broken[executor], executor, leaving.id) end
+  flush()
+  for _, executor in ipairs(leaving.crew) do
+    local seat = enlistment(executor)
+    if seat then dismiss_executor(executor, seat, leaving.id) end
+  end
+  forget_worker(leaving.id)
 end

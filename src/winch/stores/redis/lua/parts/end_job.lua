@@ -44,9 +44,10 @@ local function call_back(job)
   end
 end
 
--- `was_firing`: an earlier end of it may still have children to tell. This end's entry says GONE already.
-local function remove_record(job, was_firing)
-  if was_firing then mark_gone(job.id) end
+-- Nothing is left of it; `how` is what the children of this end hear.
+local function remove_record(job, how)
+  mark_gone(job)
+  fire_children(job, how)
   redis.call('DEL', record_key(job.id))
 end
 
@@ -59,16 +60,17 @@ local function end_job(job, state, reason, ended)
   job.flags = without(job.flags, SUSPECT)
   tell_waiters(job)
   call_back(job)
-  local was_firing = has(job.features, FIRING)
-  fire_children(job, state == FINISHED and state or ttl == 0 and GONE or state)
-  if ttl == 0 then remove_record(job, was_firing) else enter(job, state) end
+  if ttl == 0 then
+    remove_record(job, state == FINISHED and FINISHED or GONE)
+  else
+    fire_children(job, state)
+    enter(job, state)
+  end
 end
 
 -- Removes a job in any state, with all it had.
 local function vanish(job)
   leave(job)
   tell_waiters(job)
-  local was_firing = has(job.features, FIRING)
-  fire_children(job, GONE)
-  remove_record(job, was_firing)
+  remove_record(job, GONE)
 end

@@ -5,9 +5,10 @@ local function hint(worker)
   if redis.call('EXISTS', P .. 'hint:' .. worker) == 0 then redis.call('RPUSH', P .. 'hint:' .. worker, 1) end
 end
 
+-- Hints that cannot be given are no reason to fail: the next beat brings the times.
 local function hint_workers_of(queue)
-  for _, worker in ipairs(redis.call('SMEMBERS', P .. 'workers')) do
-    local queues = redis.call('HGET', P .. 'worker:' .. worker, 'queues')
-    if queues and string.find(queues, '\n' .. queue .. '\n', 1, true) then hint(worker) end
+  for _, worker in ipairs(redis.pcall('SMEMBERS', P .. 'workers')) do
+    local queues = redis.pcall('HGET', P .. 'worker:' .. worker, 'queues')
+    if type(queues) == 'string' and string.find(queues, '\n' .. queue .. '\n', 1, true) then hint(worker) end
   end
 end

@@ -1,5 +1,5 @@
 -- The indexes: one sorted set per queue and state, and who holds what. Changes gather and are written by `flush`.
---- @include parts/record
+--- @include parts/look
 --- @include parts/counters
 --- @include parts/hints
 
@@ -54,9 +54,16 @@ end
 
 -- Seat and worker of an executor, nil if it is not enlisted.
 local function enlistment(executor)
-  local kept = redis.call('HGET', P .. 'x:' .. executor, '')
+  local kept = look('HGET', P .. 'x:' .. executor, '')
   if not kept then return nil end
   return struct.unpack('<I4', kept), string.sub(kept, 5)
+end
+
+-- The executor that holds a started job, and its worker.
+local function holder_of(job)
+  local executor = executor_at(job.seat)
+  local _, worker = enlistment(executor or '')
+  return executor, worker
 end
 
 -- Takes a claim away from who holds it.
@@ -142,9 +149,10 @@ local function flush()
   for queue in pairs(queues) do set_timer(queue) end
 end
 
--- The marker of a queue, pushed if it is absent and the queue has work that may be claimed (rule 29).
+-- The marker of a queue, pushed if it is absent and the queue has work that may be claimed (rule 29). None is pushed for one
+-- in trouble: whom it wakes would find nothing to claim, and push it again.
 local function mark(queue)
-  if redis.call('EXISTS', P .. 'marker:' .. queue) == 1 then return end
+  if troubled[queue] or redis.call('EXISTS', P .. 'marker:' .. queue) == 1 then return end
   if redis.call('EXISTS', P .. 'queued:' .. queue, P .. 'suspects:' .. queue) == 0 then return end
   if redis.call('SISMEMBER', P .. 'paused', queue) == 1 then return end
   redis.call('RPUSH', P .. 'marker:' .. queue, 1)

@@ -50,18 +50,28 @@ local function those(jobs, flag)
   return found
 end
 
-local function blamed_for_executor(claims, crashed)
+-- `is_lost`: a job had begun whose record is broken since. It may be the one to blame, so no other is charged for it.
+local function blamed_for_executor(claims, crashed, is_lost)
   if not crashed then return nil, {} end
   local begun = those(claims, BEGUN)
-  if #begun == 1 then return begun[1], {} end
+  if #begun == 1 and not is_lost then return begun[1], {} end
+  return nil, ids_of((#begun > 0 or is_lost) and begun or claims)
+end
+
+-- `is_lost`: the worker's suspect is a job whose record is broken since.
+local function blamed_for_worker(claims, is_lost)
+  local suspect = those(claims, SUSPECT)[1]
+  if suspect or is_lost then return suspect, {} end
+  local begun = those(claims, BEGUN)
   return nil, ids_of(#begun > 0 and begun or claims)
 end
 
-local function blamed_for_worker(claims)
-  local suspect = those(claims, SUSPECT)[1]
-  if suspect then return suspect, {} end
-  local begun = those(claims, BEGUN)
-  return nil, ids_of(#begun > 0 and begun or claims)
+-- Before the first write: what an executor holds, and which of it is broken.
+local function look_at_claims(executor)
+  local ids = {}
+  local claims = claims_of(executor, nil, ids)
+  for _, job in ipairs(claims) do look_at_job(job) end
+  return claims, look_at_broken(ids)
 end
 
 -- Ends the enlistment of an executor. Its claims must have lapsed.

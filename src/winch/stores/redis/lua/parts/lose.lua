@@ -2,9 +2,15 @@
 --- @include parts/indexes
 --- @include parts/command
 
+-- Before the first write: who will be told.
+local function look_at_loser(job)
+  if job.state ~= STARTED then return end
+  local _, worker = holder_of(job)
+  if worker then look_at_worker(worker) end
+end
+
 local function lose(job)
   if job.state ~= STARTED then return end
-  local executor = executor_at(job.seat)
-  local _, worker = enlistment(executor or '')
+  local _, worker = holder_of(job)
   if worker then command(worker, 'lost', job.token, job.id) end
 end

@@ -2,7 +2,7 @@
 --
 --   flags features delay number-of-parents max_crashes priority ttl result_ttl failure_ttl |
 --   lengths of queue payload meta extra | these segments | length and id of each parent
---- @include parts/record
+--- @include parts/look
 
 --- @constant NEW_JOB '<BBI8I2I2hI8i8i8BI4I4I4'
 --- @constant NEW_JOB_SIZE 53
@@ -32,6 +32,22 @@ local function any_known()
   local keys = {}
   for n = 3, #ARGV, 2 do keys[#keys + 1] = record_key(ARGV[n]) end
   return redis.call('EXISTS', unpack(keys)) > 0
+end
+
+-- Before the first write: what jobs need that join a queue or its schedule.
+local function look_at_queues(jobs)
+  local queued, scheduled = {}, {}
+  look('SCARD', P .. 'paused')
+  look('SCARD', P .. 'queues')
+  for _, job in ipairs(jobs) do
+    local seen, family = queued, 'queued:'
+    if job.due > 0 then seen, family = scheduled, 'scheduled:' end
+    if not seen[job.queue] then
+      seen[job.queue] = true
+      look('ZCARD', P .. family .. job.queue)
+    end
+  end
+  if next(scheduled) then look('ZCARD', P .. 'due') end
 end
 
 local function add_to_queues(jobs)

@@ -20,7 +20,7 @@ local function promote(queues, room)
   table.sort(found, by_due)
   for n = 1, math.min(room, #found) do
     local job = read(found[n].id)
-    if job and job.state == SCHEDULED then
+    if job and job.state == SCHEDULED and job.queue == found[n].queue then
       queue_job(job)
     else
       damaged(found[n].id, P .. 'scheduled:' .. found[n].queue, found[n].queue)
@@ -29,14 +29,24 @@ local function promote(queues, room)
   flush()
 end
 
-local function promote_all(room) promote(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW), room) end
+-- All queues with due jobs, without those in trouble.
+local function queues_due()
+  local found = {}
+  for _, queue in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', NOW)) do
+    if is_sound(queue) then found[#found + 1] = queue end
+  end
+  return found
+end
 
--- Of these queues those with due jobs, and the milliseconds until the earliest due time (-1: none).
+local function promote_all(room) promote(queues_due(), room) end
+
+-- Of these queues those with due jobs, and the milliseconds until the earliest due time (-1: none). A queue with due jobs
+-- that is in trouble does not count.
 local function timers_of(queues)
   local due, next_due = {}, -1
   if #queues == 0 then return due, next_due end
-  for n, at in ipairs(redis.call('ZMSCORE', P .. 'due', unpack(queues))) do
-    if at then
+  for n, at in ipairs(look('ZMSCORE', P .. 'due', unpack(queues))) do
+    if at and (tonumber(at) > NOW or is_sound(queues[n])) then
       local left = math.max(0, tonumber(at) - NOW)
       if left == 0 then due[#due + 1] = queues[n] end
       if next_due < 0 or left < next_due then next_due = left end

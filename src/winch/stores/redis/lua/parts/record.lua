@@ -59,6 +59,9 @@ local STATES = {[0] = 'scheduled:', 'deferred:', 'blocked:', 'queued:', 'started
 --- @constant KIND_RETURNED 3
 --- @constant KIND_STOPPED 4
 
+--- @inline has (bit.band(\1, \2) ~= 0)
+--- @inline with bit.bor(\1, \2)
+--- @inline without bit.band(\1, bit.bnot(\2))
 local function has(bits, bit_) return bit.band(bits, bit_) ~= 0 end
 local function with(bits, bit_) return bit.bor(bits, bit_) end
 local function without(bits, bit_) return bit.band(bits, bit.bnot(bit_)) end
@@ -66,12 +69,13 @@ local function policy(job) return math.floor(job.flags / POLICY) end
 
 local function record_key(id) return P .. 'j:' .. id end
 
--- Where the body of a stored value ends, and the size of its payload. Nil if it is no record, or a damaged one.
+-- Where the body of a stored value ends, and the sizes of its payload and its queue's name. Nil if it is no record, or a
+-- damaged one.
 local function body_of(raw)
   if type(raw) ~= 'string' or #raw < SIZE or string.byte(raw) ~= VERSION then return nil end
-  local queue, payload, meta, extra = struct.unpack('<BI4I4I4', raw, 89)
+  local queue, payload, meta, extra, result = struct.unpack('<BI4I4I4I4', raw, 89)
   local body = SIZE + queue + payload + meta + extra
-  if #raw >= body then return body, payload end
+  if #raw >= body + result then return body, payload, queue end
 end
 
 -- A record as a table. `body` is queue, payload, meta and extra. Nil if it is damaged.

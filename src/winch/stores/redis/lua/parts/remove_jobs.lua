@@ -3,15 +3,21 @@
 --- @include parts/damage
 --- @include parts/lose
 
--- The jobs of these ids, each once, and the ids whose records cannot be read.
+-- Before the first write: the jobs of these ids, each once, and the ids whose records cannot be read.
 local function read_all(ids)
   local jobs, unreadable, seen = {}, {}, {}
+  look_around()
   for _, id in ipairs(ids) do
     local job, bad = read(id)
     if bad and not seen[id] then unreadable[#unreadable + 1] = id end
-    if job and not seen[id] and not is_over(job) then jobs[#jobs + 1] = job end
+    if job and not seen[id] and not is_over(job) then
+      jobs[#jobs + 1] = job
+      look_at_job(job)
+      look_at_loser(job)
+    end
     seen[id] = true
   end
+  if #unreadable > 0 then look_everywhere() end
   return jobs, unreadable
 end
 

@@ -3,6 +3,7 @@
 -- An outcome is two arguments: the job's id, and token kind reason run age delay flags length-of-result, result, detail.
 --- @include parts/end_job
 --- @include parts/attempt
+--- @include parts/damage
 
 --- @constant OUTCOME '<I8BBI8I8I8BI4'
 --- @constant OUTCOME_SIZE 39
@@ -10,14 +11,34 @@
 --- @constant AT_FRONT 2
 local ENDS = {[0] = FINISHED, [1] = FAILED, [4] = STOPPED}
 
--- The records that outcomes are about, by id. Outcomes are in ARGV from `first` on, `count` of them.
-local function read_outcomes(first, count)
-  local raws = {}
+-- Whether a finished job has nothing that only some jobs have, so that `finish_plain` may end it.
+local function is_plain(raw)
+  local flags, features = string.byte(raw, 3, 4)
+  return features == 0 and not has(flags, SUSPECT) and struct.unpack('<I4', raw, 22) < HISTORY
+    and struct.unpack('<i6', raw, 77) ~= 0
+end
+
+-- The records that outcomes are about, by id. Outcomes are in ARGV from `first` on, `count` of them. Those that the
+-- executor holds and whose records are damaged or gone are `broken`.
+local function read_outcomes(first, count, executor, seat)
+  local raws, broken = {}, {}
+  seated[seat] = executor
   for n = first, first + 2 * count - 2, 2 do
-    local raw = redis.pcall('GET', record_key(ARGV[n]))
-    raws[ARGV[n]] = body_of(raw) and raw
+    local id = ARGV[n]
+    local raw = redis.pcall('GET', record_key(id))
+    local body, _, size = body_of(raw)
+    if body then
+      raws[id] = raw
+      local queue = string.sub(raw, SIZE + 1, SIZE + size)
+      if not looked[queue] then look_at_way(queue) end
+      local features = string.byte(raw, 4)
+      if features ~= 0 or string.byte(ARGV[n + 1], 9) ~= KIND_FINISHED then look_at(queue) end
+      if has(features, CHILDREN) then look('ZCARD', P .. 'children:' .. id) end
+    elseif redis.call('HEXISTS', P .. 'x:' .. executor, id) == 1 then
+      broken[#broken + 1] = id
+    end
   end
-  return {first = first, last = first + 2 * count - 2, raws = raws}
+  return {first = first, last = first + 2 * count - 2, raws = raws, broken = look_at_broken(broken)}
 end
 
 -- Whether a record is that of a job which is started under this token, in this seat (4 bytes).
@@ -54,13 +75,6 @@ local function settle(job, outcome, worker)
   end
 end
 
--- Whether a finished job has nothing that only some jobs have, so that `finish_plain` may end it.
-local function is_plain(raw)
-  local flags, features = string.byte(raw, 3, 4)
-  return features == 0 and not has(flags, SUSPECT) and struct.unpack('<I4', raw, 22) < HISTORY
-    and struct.unpack('<i6', raw, 77) ~= 0
-end
-
 -- Ends a plain job as `settle` and `end_job` would. Its new record is cut from the old one, in half the time.
 local function finish_plain(id, raw, outcome, executor, worker)
   local flags, attempts = string.byte(raw, 3), struct.unpack('<I4', raw, 22)
@@ -73,9 +87,9 @@ local function finish_plain(id, raw, outcome, executor, worker)
       .. struct.pack('<I6I6', ended, due) .. string.sub(raw, 71, 101) .. struct.pack('<I4', #result)
       .. string.sub(raw, SIZE + 1, body) .. result .. string.sub(raw, body + 1)
       .. history_entry(KIND_FINISHED, outcome.reason, worker, started, ended, outcome.detail))
-  local name = string.sub(raw, SIZE + 1, SIZE + queue)
-  change(P .. 'started:' .. name, id, false)
-  change(P .. 'finished:' .. name, id, due == 0 and '+inf' or text_of(due))
+  local keys = looked[string.sub(raw, SIZE + 1, SIZE + queue)]
+  change(keys[STARTED], id, false)
+  change(keys[FINISHED], id, due == 0 and '+inf' or text_of(due))
   hold(executor, id, false)
 end
 
@@ -110,8 +124,8 @@ local function settle_if_held(id, raw, packed, executor, place, worker)
 end
 
 -- Settles them in order. Returns the tokens of those that were late.
-local function settle_all(outcomes, executor, seat, worker)
-  local name, place = redis.call('HGET', P .. 'worker:' .. worker, 'name') or '', struct.pack('<I4', seat)
+local function settle_all(outcomes, executor, seat, worker, name)
+  local place = struct.pack('<I4', seat)
   local late, finished, failed, run = {}, 0, 0, 0
   for n = outcomes.first, outcomes.last, 2 do
     local id, packed = ARGV[n], ARGV[n + 1]
@@ -125,6 +139,7 @@ local function settle_all(outcomes, executor, seat, worker)
       late[#late + 1] = struct.unpack('<I8', packed)
     end
   end
+  drop_claims(outcomes.broken, executor, worker)
   add_to_worker(worker, finished, failed, run)
   return late
 end

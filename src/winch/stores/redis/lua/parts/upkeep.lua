@@ -7,7 +7,7 @@ local KEEP = {['finished:'] = 500000, ['failed:'] = 100000}
 
 local function remove(id, index)
   local job = read(id)
-  if job and is_ended(job) then
+  if job and is_ended(job) and index_of(job) == index then
     vanish(job)
     return
   end
@@ -17,9 +17,10 @@ end
 
 local function prune_index(family, queue, room)
   local index = P .. family .. queue
-  local ids = redis.call('ZRANGEBYSCORE', index, '-inf', NOW, 'LIMIT', 0, room)
-  local over = KEEP[family] and redis.call('ZCARD', index) - KEEP[family] or 0
+  local ids = redis.pcall('ZRANGEBYSCORE', index, '-inf', NOW, 'LIMIT', 0, room)
+  local over = KEEP[family] and not ids.err and redis.call('ZCARD', index) - KEEP[family] or 0
   if over > #ids then ids = redis.call('ZRANGE', index, 0, math.min(over, room) - 1) end
+  if (ids.err or #ids > 0) and not is_sound(queue) then return room end
   for _, id in ipairs(ids) do remove(id, index) end
   return room - #ids
 end
@@ -50,9 +51,14 @@ end
 
 -- Age of the job at the head of a queue, which in a queue of one priority is the oldest.
 local function age_of_head(index)
-  local id = redis.call('ZRANGE', index, 0, 0)[1]
+  local id = redis.pcall('ZRANGE', index, 0, 0)[1]
   local job = id and read(id)
   return job and NOW - job.enqueued or 0
+end
+
+local function size(index)
+  local answer = redis.pcall('ZCARD', index)
+  return type(answer) == 'number' and answer or 0
 end
 
 local function sample(queues)
@@ -61,7 +67,7 @@ local function sample(queues)
   redis.call('HSET', P .. 'store', 'sampled', minute)
   for _, queue in ipairs(queues) do
     local queued, suspects = P .. 'queued:' .. queue, P .. 'suspects:' .. queue
-    gauge(queue, 'depth', redis.call('ZCARD', queued) + redis.call('ZCARD', suspects))
+    gauge(queue, 'depth', size(queued) + size(suspects))
     gauge(queue, 'oldest', math.max(age_of_head(queued), age_of_head(suspects)))
   end
 end

@@ -1,0 +1,40 @@
+"""Celery with its pool of processes, early and late acknowledgement."""
+
+from __future__ import annotations
+
+from celery import Celery
+
+from benchmarks.peers.work import SAFE, URL, program
+from benchmarks.peers.work import work as plain
+
+NAME = "Celery"
+PROCESSES = "2 processes, 1 job each"
+STORES = ("redis",)
+SETTINGS = {
+    "default": "early acknowledgement, visibility timeout 1 h",
+    "safe": "acks_late, reject_on_worker_lost, prefetch 1, visibility timeout 5 s, looked at every 5 s",
+}
+
+app = Celery("benchmarks.peers.celery", broker=URL)
+app.conf.broker_connection_retry_on_startup = True
+if SAFE:
+    app.conf.task_acks_late = True
+    app.conf.task_reject_on_worker_lost = True
+    app.conf.worker_prefetch_multiplier = 1
+    app.conf.broker_transport_options = {
+        "visibility_timeout": 5,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+    }
+work = app.task(plain, ignore_result=True)
+
+
+def command(url: str, setting: str) -> list[str]:  # noqa: ARG001
+    """A worker of two pool processes."""
+    return [program("celery"), "-A", __name__, "worker", "--concurrency", "2", "--loglevel", "WARNING"]
+
+
+def enqueue(file: str, jobs: int) -> None:
+    """One by one: its groups do so too."""
+    for number in range(jobs):
+        work.delay(file, number)

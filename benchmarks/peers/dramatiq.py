@@ -1,0 +1,32 @@
+"""Dramatiq, which acknowledges when a job has ended."""
+
+from __future__ import annotations
+
+import dramatiq
+from dramatiq.brokers.redis import RedisBroker
+
+from benchmarks.peers.work import SAFE, URL, program
+from benchmarks.peers.work import work as plain
+
+NAME = "Dramatiq"
+PROCESSES = "2 processes, 8 threads each"
+STORES = ("redis",)
+SETTINGS = {
+    "default": "heartbeat timeout 60 s, maintenance with 0.1 % of the commands",
+    "safe": "heartbeat timeout 5 s, maintenance with 10 % of the commands",
+}
+
+broker = RedisBroker(url=URL, **({"heartbeat_timeout": 5_000, "maintenance_chance": 100_000} if SAFE else {}))
+dramatiq.set_broker(broker)
+work = dramatiq.actor(plain)
+
+
+def command(url: str, setting: str) -> list[str]:  # noqa: ARG001
+    """Two processes with the default of eight threads."""
+    return [program("dramatiq"), "--processes", "2", __name__]
+
+
+def enqueue(file: str, jobs: int) -> None:
+    """One by one: there is nothing for many."""
+    for number in range(jobs):
+        work.send(file, number)

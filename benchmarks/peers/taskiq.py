@@ -1,0 +1,38 @@
+"""taskiq on a Redis stream, which acknowledges when a job has ended."""
+
+from __future__ import annotations
+
+import asyncio
+
+from taskiq_redis import RedisStreamBroker
+
+from benchmarks.peers.work import SAFE, URL, program, work_async
+
+NAME = "taskiq, stream"
+PROCESSES = "2 processes, 100 jobs each"
+STORES = ("redis",)
+SETTINGS = {
+    "default": "idle timeout 600 s, reads 100 at a time",
+    "safe": "idle timeout 5 s, reads 1 at a time, its lock ends after 5 s",
+}
+
+safe = {"idle_timeout": 5_000, "xread_count": 1, "unacknowledged_lock_timeout": 5}
+broker = RedisStreamBroker(URL, **(safe if SAFE else {}))
+work = broker.task(work_async)
+
+
+def command(url: str, setting: str) -> list[str]:  # noqa: ARG001
+    """Two processes."""
+    return [program("taskiq"), "worker", f"{__name__}:broker", "--workers", "2", "--log-level", "WARNING"]
+
+
+def enqueue(file: str, jobs: int) -> None:
+    """One by one: there is nothing for many."""
+    asyncio.run(_enqueue(file, jobs))
+
+
+async def _enqueue(file: str, jobs: int) -> None:
+    await broker.startup()
+    for number in range(jobs):
+        await work.kiq(file, number)
+    await broker.shutdown()

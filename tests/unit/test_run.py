@@ -1,0 +1,116 @@
+"""One run: whatever is in a payload, whatever a job raises, there is an outcome (FAULTS rows 45, 48 and 67)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import ormsgpack
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.model import ModelStore
+from winch import codec
+from winch.callables import Admission
+from winch.errors import DecodeError, NewerPayload
+from winch.running.run import Run, Runner, describe
+from winch.stores.contract import Claim
+from winch.worker.lanes import limit_of
+
+DATA = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.binary(max_size=5),
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+OPTIONS = st.dictionaries(
+    st.sampled_from(["timeout", "retry", "kind", "event", "description", "codec", "colour"]), DATA, max_size=3
+)
+BODY = DATA | st.just(ormsgpack.packb([["a"], None])) | DATA.map(ormsgpack.packb)
+PAYLOADS = st.tuples(st.just("builtins.len") | DATA, OPTIONS.map(ormsgpack.packb) | DATA, BODY).map(
+    lambda parts: b"\x01" + ormsgpack.packb(list(parts))
+)
+
+
+def claim(payload: bytes) -> Claim:
+    """A claim of a job with this payload."""
+    return Claim(1, "id", "q", payload, b"", False, 0, 0, 0, 0, 0, 0, 0, None)
+
+
+@settings(max_examples=200)
+@given(PAYLOADS | st.binary(max_size=40))
+def test_any_payload_has_an_outcome(payload: bytes) -> None:
+    """Options of a wrong kind, forged arguments, junk: undecodable, refused or left for a newer winch, never an exception."""
+    with contextlib.suppress(DecodeError):
+        codec.head(payload)
+    with contextlib.suppress(DecodeError):
+        codec.load_call(payload, Admission(()).load_class)
+    run = Run(claim(payload))
+    runner = Runner(ModelStore(), Admission((), ("builtins.len",)))
+    outcome = runner.prepare(run)
+    assert limit_of(run) >= -1
+    assert run.overdue(0) in (True, False)
+    if outcome is None:
+        outcome = runner.perform(run)
+    assert outcome.kind in ("finished", "failed", "retry")
+    assert outcome.delay >= 0
+
+
+@settings(max_examples=150)
+@given(st.binary(max_size=60) | DATA.map(lambda data: b"\x01m" + ormsgpack.packb(data)))
+def test_any_bytes_are_a_result_an_error_or_meta_or_refused(data: bytes) -> None:
+    """Forged results, errors and meta are read as data or refused with DecodeError."""
+    load = Admission(()).load_class
+    readers: list[Callable[[bytes], Any]] = [
+        codec.plain_result,
+        lambda one: codec.load_result(one, load),
+        codec.load_meta,
+        lambda one: codec.load_meta(one[1:], load),
+    ]
+    for read in readers:
+        with contextlib.suppress(DecodeError):
+            read(data)
+    info = codec.load_error(data)
+    assert {type(info.type_name), type(info.message), type(info.traceback)} == {str}
+
+
+@pytest.mark.parametrize("option", [{"codec": "cbor"}, {"kind": "batch"}, {"event": "later"}, {"colour": "red"}])
+def test_words_of_a_newer_winch(option: dict[str, str]) -> None:
+    """An option that is one of a few words has one that is unknown here: a newer winch wrote it."""
+    with pytest.raises(NewerPayload, match=r"colour|does not know"):
+        codec.head(b"\x01" + ormsgpack.packb(["a.f", ormsgpack.packb(option), b""]))
+
+
+class Silent(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+class Deep(Exception):
+    def __str__(self) -> str:
+        return str(self)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Silent(), Deep(), ValueError("x" * 1_000_000), ValueError("\ud800\0"), ExceptionGroup("g", [Silent(), Deep()])],
+    ids=["silent", "deep", "huge", "surrogates", "group"],
+)
+def test_any_error_can_be_described(error: BaseException) -> None:
+    """The history keeps names and a text of bounded size, whatever the exception does when it is asked."""
+    info = codec.load_error(describe(error))
+    assert info.type_name.endswith(type(error).__qualname__)
+    assert len(info.message) + len(info.traceback) < 80_000
+
+
+def test_errors_that_cause_each_other() -> None:
+    """A circle of causes ends."""
+    first, second = ValueError("first"), ValueError("second")
+    first.__cause__, second.__cause__ = second, first
+    assert codec.load_error(describe(first)).message == "first"

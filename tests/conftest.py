@@ -3,6 +3,7 @@
 # pyright: reportUnknownMemberType=false
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,11 @@ settings.register_profile("winch-ci", deadline=None, derandomize=True, print_blo
 # A planted bug need only be found, not understood.
 settings.register_profile("winch-mutants", deadline=None, derandomize=True, phases=[Phase.generate])
 settings.load_profile(os.environ.get("WINCH_EXAMPLES") or ("winch-ci" if os.environ.get("CI") else "local"))
+
+
+# A shell starts what it puts into the background with SIGINT ignored, and every worker of a test would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

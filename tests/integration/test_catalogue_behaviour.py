@@ -242,7 +242,8 @@ def test_a_paused_queue_spins_nobody(queue: Queue, start_worker: StartWorker, no
     other = Queue("other", connection=queue.connection)
     assert other.enqueue(tasks.add, 1, 1).result(timeout=20) == 2
     queue.enqueue(tasks.noop)
-    assert cpu_share([worker.pid, *worker.executors()], 2.0) < 0.05
+    # The first two seconds may still hold the start of the second executor; who spins, spins in all.
+    assert min(cpu_share([worker.pid, *worker.executors()], 2.0) for _ in range(3)) < 0.05
     assert other.enqueue(tasks.add, 1, 1).result(timeout=20) == 2
     assert not lines(notes)
     queue.resume()

@@ -1,6 +1,6 @@
 """One small adapter per queue, so that a workload is written once.
 
-`python -m benchmarks.peers NAME FILE JOBS` enqueues, in a process of its own, as the worker runs in one: both are told by
+`python -m benchmarks.peers NAME ...` enqueues, in a process of its own, as the worker runs in one: both are told by
 their environment which store and which setting it is (`work.py`). An adapter can be imported without either.
 """
 
@@ -22,20 +22,38 @@ class Peer(Protocol):
     """For people."""
 
     PROCESSES: str
-    """How many processes one worker has, and how many jobs it runs at a time."""
+    """How many processes one worker of the crash has, and how many jobs it runs at a time."""
 
     STORES: tuple[str, ...]
     """`redis`, `sqlite`."""
 
     SETTINGS: dict[str, str]
-    """The first is the default; `safe` is the best there is for not losing work. The values say what it sets."""
+    """Of the crash. The first is the default; `safe` is the best there is for not losing work. The values say what it sets."""
+
+    SPEEDS: dict[str, str]
+    """Of the other workloads: the default first, then what makes it faster. The values say what it sets."""
+
+    HAS_BULK: bool
+    """Whether it has a call that enqueues many jobs at once."""
 
     def command(self, url: str, setting: str) -> list[str]:
-        """The command line of one worker."""
+        """The command line of one worker, for the crash."""
         ...
 
     def enqueue(self, file: str, jobs: int) -> None:
         """Put the jobs `work(file, 0)` to `work(file, jobs - 1)` into the store, in the way meant for many jobs."""
+        ...
+
+    def worker(self, url: str, setting: str, processes: int) -> list[str]:
+        """The command line of a worker with a speed setting and this many processes that run jobs."""
+        ...
+
+    def send(self, job: str, file: str, jobs: int, every: float) -> None:
+        """Enqueue `job(file, time of the call)` (one of `work.JOBS`) one by one, so many seconds apart."""
+        ...
+
+    def send_many(self, job: str, file: str, jobs: int) -> None:
+        """The same in bulk. Only with `HAS_BULK`."""
         ...
 
 

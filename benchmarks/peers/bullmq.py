@@ -20,6 +20,8 @@ SETTINGS = {
     "default": "lock 30 s, stalled jobs looked for every 30 s",
     "safe": "lock 5 s, stalled jobs looked for every 5 s",
 }
+SPEEDS = {"default": "1 at a time", "fast": "100 at a time"}
+HAS_BULK = True
 
 
 def command(url: str, setting: str) -> list[str]:  # noqa: ARG001
@@ -30,3 +32,18 @@ def command(url: str, setting: str) -> list[str]:  # noqa: ARG001
 def enqueue(file: str, jobs: int) -> None:
     """In bulk."""
     subprocess.run([str(NODE), SCRIPT, MODULES, "enqueue", file, str(jobs)], check=True)
+
+
+def worker(url: str, setting: str, processes: int) -> list[str]:  # noqa: ARG001
+    """One process, many jobs at a time in its event loop."""
+    return [str(NODE), str(SCRIPT), str(MODULES), "worker", "100" if setting == "fast" else "1"]
+
+
+def send(job: str, file: str, jobs: int, every: float) -> None:
+    """One by one."""
+    subprocess.run([str(NODE), SCRIPT, MODULES, "send", file, str(jobs), job, str(every)], check=True)
+
+
+def send_many(job: str, file: str, jobs: int) -> None:
+    """In bulk."""
+    subprocess.run([str(NODE), SCRIPT, MODULES, "bulk", file, str(jobs), job], check=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from celery import Celery
 
-from benchmarks.peers.work import SAFE, URL, program
+from benchmarks.peers.work import JOBS, SAFE, URL, program
 from benchmarks.peers.work import work as plain
 
 NAME = "Celery"
@@ -14,6 +16,8 @@ SETTINGS = {
     "default": "early acknowledgement, visibility timeout 1 h",
     "safe": "acks_late, reject_on_worker_lost, prefetch 1, visibility timeout 5 s, looked at every 5 s",
 }
+SPEEDS = {"default": "prefork", "threads": "pool of threads"}
+HAS_BULK = False
 
 app = Celery("benchmarks.peers.celery", broker=URL)
 app.conf.broker_connection_retry_on_startup = True
@@ -27,6 +31,7 @@ if SAFE:
         "unacked_restore_throttle": 1,
     }
 work = app.task(plain, ignore_result=True)
+tasks = {name: app.task(function, ignore_result=True) for name, function in JOBS.items()}
 
 
 def command(url: str, setting: str) -> list[str]:  # noqa: ARG001
@@ -38,3 +43,16 @@ def enqueue(file: str, jobs: int) -> None:
     """One by one: its groups do so too."""
     for number in range(jobs):
         work.delay(file, number)
+
+
+def worker(url: str, setting: str, processes: int) -> list[str]:  # noqa: ARG001
+    """A pool of processes, or of threads: then a hundred."""
+    pool = ["--pool", "threads", "--concurrency", "100"] if setting == "threads" else ["--concurrency", str(processes)]
+    return [program("celery"), "-A", __name__, "worker", *pool, "--loglevel", "WARNING"]
+
+
+def send(job: str, file: str, jobs: int, every: float) -> None:
+    """One by one."""
+    for _ in range(jobs):
+        tasks[job].delay(file, time.time())
+        time.sleep(every)

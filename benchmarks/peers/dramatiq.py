@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 
-from benchmarks.peers.work import SAFE, URL, program
+from benchmarks.peers.work import JOBS, SAFE, URL, program
 from benchmarks.peers.work import work as plain
 
 NAME = "Dramatiq"
@@ -15,10 +17,13 @@ SETTINGS = {
     "default": "heartbeat timeout 60 s, maintenance with 0.1 % of the commands",
     "safe": "heartbeat timeout 5 s, maintenance with 10 % of the commands",
 }
+SPEEDS = {"default": "8 threads", "fast": "64 threads"}
+HAS_BULK = False
 
 broker = RedisBroker(url=URL, **({"heartbeat_timeout": 5_000, "maintenance_chance": 100_000} if SAFE else {}))
 dramatiq.set_broker(broker)
 work = dramatiq.actor(plain)
+actors = {name: dramatiq.actor(function) for name, function in JOBS.items()}
 
 
 def command(url: str, setting: str) -> list[str]:  # noqa: ARG001
@@ -30,3 +35,16 @@ def enqueue(file: str, jobs: int) -> None:
     """One by one: there is nothing for many."""
     for number in range(jobs):
         work.send(file, number)
+
+
+def worker(url: str, setting: str, processes: int) -> list[str]:  # noqa: ARG001
+    """So many processes."""
+    threads = "64" if setting == "fast" else "8"
+    return [program("dramatiq"), "--processes", str(processes), "--threads", threads, __name__]
+
+
+def send(job: str, file: str, jobs: int, every: float) -> None:
+    """One by one."""
+    for _ in range(jobs):
+        actors[job].send(file, time.time())
+        time.sleep(every)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import time
+
 from huey import RedisHuey, SqliteHuey
 
-from benchmarks.peers.work import URL, program
+from benchmarks.peers.work import JOBS, URL, program
 from benchmarks.peers.work import work as plain
 
 NAME = "Huey"
 PROCESSES = "2 processes, 1 job each"
 STORES = ("redis", "sqlite")
 SETTINGS = {"default": "at most once"}
+SPEEDS = {"default": "processes", "threads": "100 threads"}
+HAS_BULK = False
 
 if URL.startswith("sqlite:///"):
     app = SqliteHuey("bench", filename=URL.removeprefix("sqlite:///"))
 else:
     app = RedisHuey("bench", url=URL)
 work = app.task()(plain)
+tasks = {name: app.task()(function) for name, function in JOBS.items()}
 
 
 def command(url: str, setting: str) -> list[str]:  # noqa: ARG001
@@ -28,3 +33,16 @@ def enqueue(file: str, jobs: int) -> None:
     """One by one: there is nothing for many."""
     for number in range(jobs):
         work(file, number)
+
+
+def worker(url: str, setting: str, processes: int) -> list[str]:  # noqa: ARG001
+    """So many processes, or a hundred threads."""
+    pool = ["-k", "thread", "-w", "100"] if setting == "threads" else ["-k", "process", "-w", str(processes)]
+    return [program("huey_consumer"), f"{__name__}.app", *pool, "-q"]
+
+
+def send(job: str, file: str, jobs: int, every: float) -> None:
+    """One by one."""
+    for _ in range(jobs):
+        tasks[job](file, time.time())
+        time.sleep(every)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from saq import Job, Queue
 
-from benchmarks.peers.work import SAFE, URL, program, work_async
+from benchmarks.peers.work import ASYNC_JOBS, SAFE, SETTING, URL, program, work_async
 
 NAME = "SAQ"
 PROCESSES = "2 processes, 10 jobs each"
@@ -16,6 +17,8 @@ SETTINGS = {
     "default": "1 attempt, job timeout 10 s, sweep every 60 s",
     "safe": "3 attempts, job timeout 5 s, sweep every 5 s",
 }
+SPEEDS = {"default": "10 at a time", "fast": "100 at a time"}
+HAS_BULK = False
 
 queue = Queue.from_url(URL)
 
@@ -25,7 +28,17 @@ async def work(context: dict[str, Any], *, file: str, number: int) -> None:  # n
     await work_async(file, number)
 
 
-settings = {"queue": queue, "functions": [work], "concurrency": 10, "timers": {"sweep": 5} if SAFE else None}
+async def run(context: dict[str, Any], *, job: str, file: str, sent: float) -> None:  # noqa: ARG001
+    """One of the other jobs."""
+    await ASYNC_JOBS[job](file, sent)
+
+
+settings = {
+    "queue": queue,
+    "functions": [work, run],
+    "concurrency": 100 if SETTING == "fast" else 10,
+    "timers": {"sweep": 5} if SAFE else None,
+}
 
 
 def command(url: str, setting: str) -> list[str]:  # noqa: ARG001
@@ -42,4 +55,22 @@ async def _enqueue(file: str, jobs: int) -> None:
     options = {"retries": 3, "timeout": 5} if SAFE else {}
     for number in range(jobs):
         await queue.enqueue(Job("work", kwargs={"file": file, "number": number}, **options))
+    await queue.disconnect()
+
+
+def worker(url: str, setting: str, processes: int) -> list[str]:  # noqa: ARG001
+    """So many processes."""
+    return [program("saq"), f"{__name__}.settings", "--workers", str(processes)]
+
+
+def send(job: str, file: str, jobs: int, every: float) -> None:
+    """One by one."""
+    asyncio.run(_send(job, file, jobs, every))
+
+
+async def _send(job: str, file: str, jobs: int, every: float) -> None:
+    for _ in range(jobs):
+        await queue.enqueue("run", job=job, file=file, sent=time.time())
+        if every:
+            await asyncio.sleep(every)
     await queue.disconnect()

@@ -1,4 +1,4 @@
-"""The job that every queue runs, and what its process was told."""
+"""The jobs that every queue runs, and what its process was told."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ import time
 from pathlib import Path
 
 URL = os.environ.get("BENCH_URL", "redis://127.0.0.1:1/0")
-SAFE = os.environ.get("BENCH_SETTING") == "safe"
+SETTING = os.environ.get("BENCH_SETTING", "default")
+SAFE = SETTING == "safe"
 SECONDS = 0.02
+PAUSE = 0.05
 
 
 def program(name: str) -> str:
     """The path of a command that was installed beside this interpreter."""
     return str(Path(sys.executable).with_name(name))
+
+
+# ---- for the crash ----
 
 
 def work(file: str, number: int) -> None:
@@ -34,9 +39,52 @@ async def work_async(file: str, number: int) -> None:
 
 def note(file: str, what: str, number: int) -> None:
     """Append one line in one write: it outlives the process, and lines of several processes never mix."""
-    line = f"{what} {number} {os.getpid()} {time.time():.3f}\n"
+    append(file, f"{what} {number} {os.getpid()} {time.time():.3f}\n".encode())
+
+
+# ---- for speed ----
+
+
+def touch(file: str, sent: float) -> None:  # noqa: ARG001
+    """Leave a byte, so that the file's size is the number of jobs that ran."""
+    append(file, b".")
+
+
+async def touch_async(file: str, sent: float) -> None:
+    """The same for queues that live in an event loop."""
+    touch(file, sent)
+
+
+def stamp(file: str, sent: float) -> None:
+    """Leave how long ago it was sent, in milliseconds."""
+    append(file, f"{(time.time() - sent) * 1e3:.3f}\n".encode())
+
+
+async def stamp_async(file: str, sent: float) -> None:
+    """The same for queues that live in an event loop."""
+    stamp(file, sent)
+
+
+def pause(file: str, sent: float) -> None:
+    """Wait 50 ms, as for an answer from elsewhere, and leave a byte."""
+    time.sleep(PAUSE)
+    touch(file, sent)
+
+
+async def pause_async(file: str, sent: float) -> None:
+    """The same for queues that live in an event loop."""
+    await asyncio.sleep(PAUSE)
+    touch(file, sent)
+
+
+JOBS = {"touch": touch, "stamp": stamp, "pause": pause}
+ASYNC_JOBS = {"touch": touch_async, "stamp": stamp_async, "pause": pause_async}
+
+
+def append(file: str, line: bytes) -> None:
+    """One write to the end of a file."""
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        os.write(descriptor, line.encode())
+        os.write(descriptor, line)
     finally:
         os.close(descriptor)

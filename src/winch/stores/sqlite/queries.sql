@@ -123,6 +123,9 @@ WHERE number = ?
 -- name: delete_job
 DELETE FROM jobs WHERE number = ?
 
+-- name: delete_jobs
+DELETE FROM jobs WHERE number IN (SELECT value FROM json_each(?))
+
 -- name: callback
 SELECT payload FROM callbacks WHERE job = ? AND event = ?
 

@@ -14,7 +14,7 @@ from winch.stores.contract import TURN_BATCH, Held, Outcome
 from winch.stores.sqlite.features import CALLBACKS, CHILDREN
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import Job, attempt, end, expiry, give_back, jobs, queue, schedule
-from winch.stores.sqlite.transaction import Transaction
+from winch.stores.sqlite.transaction import Transaction, as_array
 
 __all__ = ["Seat", "begin", "seat_of", "settle"]
 
@@ -51,10 +51,12 @@ def begin(tx: Transaction, seat: Seat, begins: Iterable[Held]) -> None:
 def settle(tx: Transaction, seat: Seat, outcomes: Sequence[Outcome]) -> list[int]:
     """Settle outcomes in their order. Returns the tokens of those whose claim is not held any more.
 
-    Runs that finished, of jobs that use no feature, are written in one go: they touch nothing that others could see.
+    Runs that finished, of jobs that use no feature, are written in one go, or deleted if their results are not kept: they
+    touch nothing that others could see.
     """
     held = {row[0]: row for row in tx.db.execute(q.claims_held, (seat.number,))} if outcomes else {}
     plain: list[tuple[object, ...]] = []
+    dropped: list[int] = []
     late: list[int] = []
     finished = failed = run_ms = 0
     for outcome in outcomes:
@@ -68,13 +70,17 @@ def settle(tx: Transaction, seat: Seat, outcomes: Sequence[Outcome]) -> list[int
         failed += kind == "failed"
         run_ms += run
         _, _, number, features, ttl = claim
-        if kind == "finished" and ttl and not detail and not features & (CALLBACKS | CHILDREN):
+        if kind != "finished" or detail or features & (CALLBACKS | CHILDREN):
+            for job in jobs(tx, q.job_by_number, number):
+                _settle(tx, job, outcome)
+        elif ttl:
             ended = tx.now - age
             plain.append((number, reason, ended - run, ended, expiry(tx.now, ttl), result))
         else:
-            for job in jobs(tx, q.job_by_number, number):
-                _settle(tx, job, outcome)
+            dropped.append(number)
     _finish(tx, plain)
+    if dropped:
+        tx.db.execute(q.delete_jobs, (as_array(dropped),))
     if len(late) < len(outcomes):
         tx.db.execute(q.count_settled, (finished, failed, run_ms, seat.worker))
     return late

@@ -72,7 +72,7 @@ class HotVerbs:
             packed += (pack_id(job.id), pack_job(job))
         call = call or self._calls.next_call()
         try:
-            now, states = self._enqueue(call, packed, is_plain=not any(job.parents for job in jobs))
+            now, states = self._enqueue(call, packed, is_plain=_are_plain(jobs))
         except Refusal as refusal:
             raise _enqueue_error(refusal, jobs) from None
         return Enqueued(now, _states(states))
@@ -183,6 +183,12 @@ class HotVerbs:
         *answers, now = self._calls.read("await_end", *map(pack_id, ids))
         ended = [job_record(id, raw, now) for id, raw in zip(ids, answers, strict=True) if isinstance(raw, bytes)]
         return ended, bool(ended) or 1 not in answers
+
+
+def _are_plain(jobs: Sequence[NewJob]) -> bool:
+    """Whether they all join the end of one queue at once."""
+    queue = jobs[0].queue
+    return all(not (job.parents or job.delay or job.at_front) and job.queue == queue for job in jobs)
 
 
 def _states(digits: bytes) -> tuple[JobStatus, ...]:

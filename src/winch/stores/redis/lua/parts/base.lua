@@ -3,6 +3,7 @@
 -- KEYS[1]  the prefix "{namespace}:". Every other key is built from it and lies in the same hash slot.
 
 --- @constant P KEYS[1]
+--- @constant SCHEMA 1
 
 local CLOCK = redis.call('TIME')
 local MICROS = CLOCK[1] * 1000000 + CLOCK[2]

@@ -1,7 +1,6 @@
 -- The counters of the store: tokens, and the two ends of all queues. Read once, written once.
 --- @include parts/look
 
---- @constant SCHEMA 1
 local COUNTERS = {'token', 'back', 'front'}
 local counters
 

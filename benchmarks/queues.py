@@ -241,8 +241,16 @@ def footprint(site: Site) -> Figures:
 
 
 WORKLOADS = {each.__name__: each for each in (enqueue, drain, drain2, latency, waiting, footprint)}
-SPECIAL = {"threads": {"waiting", "drain"}, "async": {"waiting", "drain"}, "dropped": {"drain"}}
-"""Settings that are for some workloads only."""
+ALSO = {"winch dropped": {"drain"}, "winch threads": {"drain", "waiting"}, "winch async": {"drain", "waiting"}}
+"""Settings that are for these workloads only."""
+ONLY = {
+    "drain2": {"winch default", "rq fast", "celery default", "dramatiq fast", "huey default", "saq fast", "taskiq default"},
+    "waiting": {
+        "winch threads", "winch async", "celery threads", "dramatiq fast", "huey threads", "saq fast", "taskiq default",
+        "arq fast", "bullmq fast",
+    },
+}  # fmt: skip
+"""Workloads that are for these settings only: one job at a time would take two minutes to wait."""
 
 
 # ---- the run ----
@@ -288,7 +296,8 @@ def _sites(options: argparse.Namespace, workload: str, *, tell: bool) -> Iterato
             continue
         for store in peer.STORES:
             for setting in peer.SPEEDS:
-                if workload in SPECIAL.get(setting, {workload}):
+                key = f"{name} {setting}"
+                if workload in ALSO.get(key, {workload}) and key in ONLY.get(workload, {key}):
                     yield Site(name, store, setting)
 
 

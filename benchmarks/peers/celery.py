@@ -55,4 +55,5 @@ def send(job: str, file: str, jobs: int, every: float) -> None:
     """One by one."""
     for _ in range(jobs):
         tasks[job].delay(file, time.time())
-        time.sleep(every)
+        if every:
+            time.sleep(every)

@@ -61,7 +61,8 @@ def send(job: str, file: str, jobs: int, every: float) -> None:
         queue = Queue(connection=client)
         for _ in range(jobs):
             queue.enqueue(JOBS[job], file, time.time())
-            time.sleep(every)
+            if every:
+                time.sleep(every)
 
 
 def send_many(job: str, file: str, jobs: int) -> None:

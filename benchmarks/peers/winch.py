@@ -45,7 +45,8 @@ def send(job: str, file: str, jobs: int, every: float) -> None:
     queue, function = _queue(), _jobs()[job]
     for _ in range(jobs):
         queue.enqueue(function, file, time.time())
-        time.sleep(every)
+        if every:
+            time.sleep(every)
 
 
 def send_many(job: str, file: str, jobs: int) -> None:

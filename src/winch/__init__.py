@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         WinchError,
     )
     from winch.job import Attempt, Job, cancel_job, current_job, get_current_job, requeue_job
-    from winch.options import Callback, Dependency, Retry
+    from winch.options import Callback, Dependency, Limit, Repeat, Retry, Webhook
     from winch.queue import Call, Queue, Using, call
     from winch.running.hooks import around
     from winch.states import JobStatus
@@ -50,15 +50,18 @@ __all__ = [
     "JobStatus",
     "JobStopped",
     "JobTimeout",
+    "Limit",
     "NoRetry",
     "NoSuchJob",
     "Queue",
+    "Repeat",
     "ResultTimeout",
     "Retry",
     "RetryLater",
     "StoreUnavailable",
     "Task",
     "Using",
+    "Webhook",
     "WinchError",
     "Worker",
     "around",
@@ -87,7 +90,7 @@ _HOMES = {
         "WinchError",
     ),
     "winch.job": ("Attempt", "Job", "cancel_job", "current_job", "get_current_job", "requeue_job"),
-    "winch.options": ("Callback", "Dependency", "Retry"),
+    "winch.options": ("Callback", "Dependency", "Limit", "Repeat", "Retry", "Webhook"),
     "winch.queue": ("Call", "Queue", "Using", "call"),
     "winch.running.hooks": ("around",),
     "winch.states": ("JobStatus",),

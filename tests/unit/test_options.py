@@ -113,7 +113,7 @@ BAD: list[tuple[Any, str]] = [
     ({"depends_on": [3]}, "jobs or their ids"),
     ({"tmeout": 3}, r"no such option: tmeout \(did you mean timeout\?\)"),
     ({"job_timeout": 3}, r"no such option: job_timeout \(here it is called timeout\)"),
-    ({"unique": True, "prioriti": 3}, r"no such option: prioriti \(did you mean priority\?\), unique$"),
+    ({"unik": True, "prioriti": 3}, r"no such option: prioriti \(did you mean priority\?\), unik"),
 ]
 
 

@@ -5,6 +5,7 @@ Durations are seconds as `int` or `float`, a text (`"90"`, `"10s"`, `"5m"`, `"1h
 
 from winch.options.durations import Duration, seconds
 from winch.options.jobs import DEFAULT_JOB, DEFAULT_RUN, DEFAULT_TIMEOUT, Codec, JobKeywords, JobOptions, RunOptions
+from winch.options.limits import Limit, Limits
 from winch.options.relations import (
     Callback,
     CallbackEvent,
@@ -15,7 +16,9 @@ from winch.options.relations import (
     check_id,
     check_queue,
 )
+from winch.options.repeat import Repeat
 from winch.options.retry import ErrorNames, Retry
+from winch.options.webhooks import Webhook, Webhooks
 
 __all__ = [
     "DEFAULT_JOB",
@@ -31,9 +34,14 @@ __all__ = [
     "HasId",
     "JobKeywords",
     "JobOptions",
+    "Limit",
+    "Limits",
     "OnFailure",
+    "Repeat",
     "Retry",
     "RunOptions",
+    "Webhook",
+    "Webhooks",
     "check_id",
     "check_queue",
     "seconds",

@@ -9,8 +9,11 @@ from typing import Any, Literal, TypedDict, cast, get_args
 
 from winch.errors import InvalidOption
 from winch.options.durations import Duration, milliseconds, positive, retention, time_limit
+from winch.options.limits import Limit, Limits, limits_of
 from winch.options.relations import Callback, CallbackEvent, Dependency, DependsOn, check_id
+from winch.options.repeat import Repeat
 from winch.options.retry import Retry
+from winch.options.webhooks import Webhook, Webhooks, webhooks_of
 
 __all__ = ["DEFAULT_JOB", "DEFAULT_RUN", "DEFAULT_TIMEOUT", "Codec", "JobKeywords", "JobOptions", "RunOptions"]
 
@@ -29,6 +32,7 @@ class RunOptions:
     Attributes:
         timeout: Seconds that one attempt may run, None for without end.
         retry: The retry policy, if there is one.
+        repeat: How often it runs again once it has finished, if it does.
         kind: `callback` for the small jobs that callbacks are.
         event: For a callback: `success`, `failure` or `stopped`.
         description: The user's own; None: made of function and arguments.
@@ -37,6 +41,7 @@ class RunOptions:
 
     timeout: float | None = DEFAULT_TIMEOUT
     retry: Retry | None = None
+    repeat: Repeat | None = None
     kind: Literal["job", "callback"] = "job"
     event: str = ""
     description: str | None = None
@@ -66,6 +71,12 @@ class JobKeywords(TypedDict, total=False):
         on_stopped: Runs once it was stopped.
         depends_on: Jobs to wait for.
         codec: `msgpack` (default), `json`, or `pickle` (the worker has to allow it).
+        unique: `DuplicateJob` if a job like this one has not ended: True asks for `job_id`, or where there is none for
+            function and arguments; a text names what must be unique.
+        limits: How many jobs of a key may run at a time, or start in a span of time.
+        repeat: A number of repeats once it has finished, or a `Repeat`.
+        webhooks: Addresses that are told of its end.
+        group: The id of the group it belongs to (`using` only).
     """
 
     timeout: Duration | None
@@ -83,6 +94,11 @@ class JobKeywords(TypedDict, total=False):
     on_stopped: Callback | Callable[..., Any] | str | None
     depends_on: DependsOn | None
     codec: Codec | None
+    unique: bool | str | None
+    limits: Limits | None
+    repeat: Repeat | int | None
+    webhooks: Webhooks | None
+    group: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +116,10 @@ class JobOptions:
         meta: Data to keep with the job.
         depends: Jobs to wait for.
         callbacks: At most one per event.
+        unique: See `JobKeywords`; False is not.
+        limits: At most eight.
+        webhooks: Any number.
+        group: The id of its group, None for none.
         given: The keywords this was made of, for the next one in the chain of defaults.
     """
 
@@ -113,6 +133,10 @@ class JobOptions:
     meta: Mapping[str, Any] | None = None
     depends: Dependency | None = None
     callbacks: tuple[tuple[CallbackEvent, Callback], ...] = ()
+    unique: bool | str = False
+    limits: tuple[Limit, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
+    group: str | None = None
     given: JobKeywords = field(default_factory=JobKeywords, compare=False, repr=False)
 
     @classmethod
@@ -128,7 +152,9 @@ class JobOptions:
         if unknown := given.keys() - JobKeywords.__annotations__.keys():
             raise InvalidOption(_unknown(unknown))
         values: dict[str, Any] = {name: _CHECKS[name](value) for name, value in given.items() if name in _CHECKS}
-        run = {name: values.pop(name) for name in ("timeout", "retry", "description", "codec") if name in values}
+        run = {
+            name: values.pop(name) for name in ("timeout", "retry", "repeat", "description", "codec") if name in values
+        }
         callbacks: tuple[tuple[CallbackEvent, Callback], ...] = tuple(
             (event, Callback.of(given[f"on_{event}"])) for event in _EVENTS if f"on_{event}" in given
         )
@@ -186,6 +212,12 @@ def _codec(value: str) -> str:
     return value
 
 
+def _unique(value: bool | str) -> bool | str:
+    if not isinstance(value, bool | str) or value == "":  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidOption(f"unique={value!r}: give True, or a text that names what must be unique")
+    return value
+
+
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "timeout": lambda value: time_limit(value, "timeout"),
     "result_ttl": lambda value: retention(value, "result_ttl"),
@@ -198,6 +230,11 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "meta": _meta,
     "retry": Retry.of,
     "codec": _codec,
+    "unique": _unique,
+    "limits": limits_of,
+    "repeat": Repeat.of,
+    "webhooks": webhooks_of,
+    "group": check_id,
 }
 
 DEFAULT_JOB = JobOptions()

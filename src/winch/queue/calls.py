@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import astuple
 from functools import cache, lru_cache
 from typing import Any, Final, Generic, ParamSpec, TypeVar, cast, overload
 
@@ -14,7 +15,7 @@ from winch.errors import AmbiguousOption
 from winch.ids import new_id
 from winch.job.connecting import local_admission
 from winch.options import JobKeywords, JobOptions, RunOptions
-from winch.stores.contract import CallbackEvent, NewCallback, NewJob
+from winch.stores.contract import CallbackEvent, NewCallback, NewJob, NewLimit
 
 __all__ = ["NO_OPTIONS", "Call", "call", "new_job", "split_options"]
 
@@ -22,7 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 NO_OPTIONS: Final[JobKeywords] = JobKeywords()
-_OPTIONS = (JobKeywords.__annotations__.keys() - {"timeout"}) | {"job_timeout", "args", "kwargs"}
+_OPTIONS = (JobKeywords.__annotations__.keys() - {"timeout", "group"}) | {"job_timeout", "args", "kwargs"}
 _logger = logging.getLogger("winch")
 _judged: set[str] = set()
 
@@ -143,6 +144,8 @@ def new_job(
         parents=depends.ids if depends else (),
         on_failure=depends.on_failure if depends else "cancel",
         callbacks=_callbacks(options) if options.callbacks else (),
+        limits=tuple(NewLimit(*astuple(limit)) for limit in options.limits) if options.limits else (),
+        group=options.group or "",
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypeVar, overload
 
 from winch.errors import InvalidOption
 from winch.job import Job
-from winch.options import Callback, Codec, DependsOn, Duration, Retry, seconds
+from winch.options import Callback, Codec, DependsOn, Duration, Limits, Repeat, Retry, Webhooks, seconds
 
 __all__ = ["Enqueuing", "delay_of", "delay_until"]
 
@@ -54,6 +54,8 @@ class Enqueuing(ABC):
         meta: Mapping[str, Any] | None = None, retry: Retry | int | None = None,
         on_success: OnEvent = None, on_failure: OnEvent = None, on_stopped: OnEvent = None,
         depends_on: DependsOn | None = None, codec: Codec | None = None,
+        unique: bool | str | None = None, limits: Limits | None = None, repeat: Repeat | int | None = None,
+        webhooks: Webhooks | None = None,
         args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **call_kwargs: Any,
     ) -> Job[R]: ...
     @overload
@@ -65,6 +67,8 @@ class Enqueuing(ABC):
         meta: Mapping[str, Any] | None = None, retry: Retry | int | None = None,
         on_success: OnEvent = None, on_failure: OnEvent = None, on_stopped: OnEvent = None,
         depends_on: DependsOn | None = None, codec: Codec | None = None,
+        unique: bool | str | None = None, limits: Limits | None = None, repeat: Repeat | int | None = None,
+        webhooks: Webhooks | None = None,
         args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **call_kwargs: Any,
     ) -> Job[R]: ...
     @overload
@@ -76,6 +80,8 @@ class Enqueuing(ABC):
         meta: Mapping[str, Any] | None = None, retry: Retry | int | None = None,
         on_success: OnEvent = None, on_failure: OnEvent = None, on_stopped: OnEvent = None,
         depends_on: DependsOn | None = None, codec: Codec | None = None,
+        unique: bool | str | None = None, limits: Limits | None = None, repeat: Repeat | int | None = None,
+        webhooks: Webhooks | None = None,
         args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **call_kwargs: Any,
     ) -> Job[Any]: ...
     # fmt: on
@@ -87,7 +93,8 @@ class Enqueuing(ABC):
             *call_args: Its arguments.
             **call_kwargs: Its keyword arguments, and any of these options, of which None is the queue's default:
                 `job_timeout`, `result_ttl`, `failure_ttl`, `ttl`, `description`, `job_id`, `at_front`, `priority`,
-                `meta`, `retry`, `on_success`, `on_failure`, `on_stopped`, `depends_on`, `codec` (see
+                `meta`, `retry`, `on_success`, `on_failure`, `on_stopped`, `depends_on`, `codec`, `unique`,
+                `limits`, `repeat`, `webhooks` (see
                 `winch.options.JobKeywords`); `args` and `kwargs` are RQ's way to give the arguments apart.
 
         Raises:
@@ -113,6 +120,8 @@ class Enqueuing(ABC):
         meta: Mapping[str, Any] | None = None, retry: Retry | int | None = None,
         on_success: OnEvent = None, on_failure: OnEvent = None, on_stopped: OnEvent = None,
         depends_on: DependsOn | None = None, codec: Codec | None = None,
+        unique: bool | str | None = None, limits: Limits | None = None, repeat: Repeat | int | None = None,
+        webhooks: Webhooks | None = None,
         args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **call_kwargs: Any,
     ) -> Job[R]: ...
     @overload
@@ -124,6 +133,8 @@ class Enqueuing(ABC):
         meta: Mapping[str, Any] | None = None, retry: Retry | int | None = None,
         on_success: OnEvent = None, on_failure: OnEvent = None, on_stopped: OnEvent = None,
         depends_on: DependsOn | None = None, codec: Codec | None = None,
+        unique: bool | str | None = None, limits: Limits | None = None, repeat: Repeat | int | None = None,
+        webhooks: Webhooks | None = None,
         args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **call_kwargs: Any,
     ) -> Job[R]: ...
     @overload
@@ -135,6 +146,8 @@ class Enqueuing(ABC):
         meta: Mapping[str, Any] | None = None, retry: Retry | int | None = None,
         on_success: OnEvent = None, on_failure: OnEvent = None, on_stopped: OnEvent = None,
         depends_on: DependsOn | None = None, codec: Codec | None = None,
+        unique: bool | str | None = None, limits: Limits | None = None, repeat: Repeat | int | None = None,
+        webhooks: Webhooks | None = None,
         args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **call_kwargs: Any,
     ) -> Job[Any]: ...
     # fmt: on
@@ -163,6 +176,8 @@ class Enqueuing(ABC):
         meta: Mapping[str, Any] | None = None, retry: Retry | int | None = None,
         on_success: OnEvent = None, on_failure: OnEvent = None, on_stopped: OnEvent = None,
         depends_on: DependsOn | None = None, codec: Codec | None = None,
+        unique: bool | str | None = None, limits: Limits | None = None, repeat: Repeat | int | None = None,
+        webhooks: Webhooks | None = None,
         args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **call_kwargs: Any,
     ) -> Job[R]: ...
     @overload
@@ -174,6 +189,8 @@ class Enqueuing(ABC):
         meta: Mapping[str, Any] | None = None, retry: Retry | int | None = None,
         on_success: OnEvent = None, on_failure: OnEvent = None, on_stopped: OnEvent = None,
         depends_on: DependsOn | None = None, codec: Codec | None = None,
+        unique: bool | str | None = None, limits: Limits | None = None, repeat: Repeat | int | None = None,
+        webhooks: Webhooks | None = None,
         args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **call_kwargs: Any,
     ) -> Job[R]: ...
     @overload
@@ -185,6 +202,8 @@ class Enqueuing(ABC):
         meta: Mapping[str, Any] | None = None, retry: Retry | int | None = None,
         on_success: OnEvent = None, on_failure: OnEvent = None, on_stopped: OnEvent = None,
         depends_on: DependsOn | None = None, codec: Codec | None = None,
+        unique: bool | str | None = None, limits: Limits | None = None, repeat: Repeat | int | None = None,
+        webhooks: Webhooks | None = None,
         args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **call_kwargs: Any,
     ) -> Job[Any]: ...
     # fmt: on
@@ -213,6 +232,8 @@ class Enqueuing(ABC):
         meta: Mapping[str, Any] | None = None, retry: Retry | int | None = None,
         on_success: OnEvent = None, on_failure: OnEvent = None, on_stopped: OnEvent = None,
         depends_on: DependsOn | None = None, codec: Codec | None = None,
+        unique: bool | str | None = None, limits: Limits | None = None, repeat: Repeat | int | None = None,
+        webhooks: Webhooks | None = None,
         args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **call_kwargs: Any,
     ) -> Job[R]: ...
     @overload
@@ -224,6 +245,8 @@ class Enqueuing(ABC):
         meta: Mapping[str, Any] | None = None, retry: Retry | int | None = None,
         on_success: OnEvent = None, on_failure: OnEvent = None, on_stopped: OnEvent = None,
         depends_on: DependsOn | None = None, codec: Codec | None = None,
+        unique: bool | str | None = None, limits: Limits | None = None, repeat: Repeat | int | None = None,
+        webhooks: Webhooks | None = None,
         args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **call_kwargs: Any,
     ) -> Job[R]: ...
     @overload
@@ -235,6 +258,8 @@ class Enqueuing(ABC):
         meta: Mapping[str, Any] | None = None, retry: Retry | int | None = None,
         on_success: OnEvent = None, on_failure: OnEvent = None, on_stopped: OnEvent = None,
         depends_on: DependsOn | None = None, codec: Codec | None = None,
+        unique: bool | str | None = None, limits: Limits | None = None, repeat: Repeat | int | None = None,
+        webhooks: Webhooks | None = None,
         args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **call_kwargs: Any,
     ) -> Job[Any]: ...
     # fmt: on

@@ -58,6 +58,7 @@ __all__ = [
     "MetricRow",
     "NewCallback",
     "NewJob",
+    "NewLimit",
     "OnFailure",
     "Outcome",
     "OutcomeKind",
@@ -124,6 +125,24 @@ class NewCallback:
     payload: bytes
 
 
+class NewLimit(NamedTuple):
+    """A limit of a job (`winch.options.Limit`). Jobs share it by its key, each is held to its own numbers.
+
+    Attributes:
+        key: What is limited.
+        concurrency: The most jobs of the key that are `started`; 0 is any number.
+        rate: The most that start per `per`; 0 is any number.
+        per: Milliseconds.
+        burst: How many may start at once after a pause.
+    """
+
+    key: str
+    concurrency: int = 0
+    rate: int = 0
+    per: int = 0
+    burst: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class NewJob:
     """A job to enqueue.
@@ -145,6 +164,8 @@ class NewJob:
         on_failure: What becomes of it when a parent ends other than finished: `cancel` it, `wait` on (for a requeue of the
             parent), or `run` it all the same.
         callbacks: At most one per event.
+        limits: At most eight, each with a key of its own.
+        group: The id of the group it belongs to, `""` for none.
     """
 
     id: str
@@ -161,6 +182,8 @@ class NewJob:
     parents: tuple[str, ...] = ()
     on_failure: OnFailure = "cancel"
     callbacks: tuple[NewCallback, ...] = ()
+    limits: tuple[NewLimit, ...] = ()
+    group: str = ""
 
 
 class Held(NamedTuple):

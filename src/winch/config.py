@@ -1,4 +1,8 @@
-"""Where settings come from: flags > `WINCH_*` > `winch.toml` or `[tool.winch]` in pyproject.toml > defaults."""
+"""Where settings come from: flags > `WINCH_*` > a module > `winch.toml` > `[tool.winch]` in pyproject.toml > defaults.
+
+The module is named by `WINCH_CONFIG` and holds a dict `WINCH`. All three have the same keys: those of `Settings`, and a table
+for each command of the command line with its options, which this module hands over unread.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,14 @@ import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
 from winch.callables.paths import project_root
 from winch.errors import InvalidOption
 
-__all__ = ["Settings", "default_url", "load_settings", "project_root", "reset_settings", "settings"]
+__all__ = ["Settings", "command_tables", "default_url", "load_settings", "project_root", "reset_settings", "settings"]
 
 _VARIABLES = {
     "url": "WINCH_URL",
@@ -92,15 +97,45 @@ def _from_environment() -> list[tuple[str, dict[str, object]]]:
     return [(variable, {name: os.environ[variable]}) for name, variable in _VARIABLES.items() if variable in os.environ]
 
 
+def command_tables(command: str) -> list[tuple[str, Mapping[str, object]]]:
+    """What the project's files and module say of a command's options: source and table, the stronger last.
+
+    Args:
+        command: Its name, `worker`.
+
+    Raises:
+        InvalidOption: A file or the module cannot be read.
+    """
+    tables = [(source, table.get(command)) for source, table in _tables(project_root())]
+    return [(source, cast("Mapping[str, object]", table)) for source, table in tables if isinstance(table, dict)]
+
+
 def _from_files(root: Path) -> list[tuple[str, Mapping[str, object]]]:
-    """The tables of the project's files, the stronger last."""
-    tables: list[tuple[str, Mapping[str, object]]] = []
-    for file, section in ((root / "pyproject.toml", ("tool", "winch")), (root / "winch.toml", ())):
-        table = _read_table(file, section) if file.is_file() else None
-        if table:
-            _check_keys(table, file)
-            tables.append((str(file), table))
+    """What the project's files and module say, the stronger last, without the tables of commands."""
+    found: list[tuple[str, Mapping[str, object]]] = []
+    for source, table in _tables(root):
+        own = {key: value for key, value in table.items() if not isinstance(value, dict)}
+        _check_keys(own, source)
+        found.append((source, own))
+    return found
+
+
+def _tables(root: Path) -> list[tuple[str, Mapping[str, object]]]:
+    files = ((root / "pyproject.toml", ("tool", "winch")), (root / "winch.toml", ()))
+    tables = [(str(file), _read_table(file, section)) for file, section in files if file.is_file()]
+    if module := os.environ.get("WINCH_CONFIG"):
+        tables.append((f"the module {module}", _read_module(module)))
     return tables
+
+
+def _read_module(name: str) -> Mapping[str, object]:
+    try:
+        table: Any = import_module(name).WINCH
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InvalidOption(f"WINCH_CONFIG={name}: it must be a module with a dict WINCH: {error}") from error
+    if not isinstance(table, dict):
+        raise InvalidOption(f"WINCH_CONFIG={name}: its WINCH is no dict")
+    return cast("Mapping[str, object]", table)
 
 
 def _read_table(file: Path, section: Sequence[str]) -> Mapping[str, object]:
@@ -118,13 +153,13 @@ def _read_table(file: Path, section: Sequence[str]) -> Mapping[str, object]:
     return cast("Mapping[str, object]", table)
 
 
-def _check_keys(table: Mapping[str, object], file: Path) -> None:
+def _check_keys(table: Mapping[str, object], source: str) -> None:
     known = [field.name for field in fields(Settings)]
     for key in table:
         if key not in known:
             near = difflib.get_close_matches(key, known, 1, 0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise InvalidOption(f"{file} has an unknown key {key!r}: {hint}")
+            raise InvalidOption(f"{source} has an unknown key {key!r}: {hint}")
 
 
 def _convert(name: str, value: object, source: str) -> object:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any
 
 import click
 
+from winch.cli.defaults import defaults_of
 from winch.errors import InvalidOption, InvalidURL, StoreNotFound, UnimportableFunction, WinchError
 
 __all__ = ["main"]
@@ -15,6 +17,14 @@ COMMANDS = {
     "worker": "Run jobs.",
     "enqueue": "Enqueue a job.",
     "info": "Show queues and workers.",
+    "list": "List jobs.",
+    "job": "Show a job.",
+    "requeue": "Run jobs again.",
+    "cancel": "Cancel jobs that have still to run.",
+    "delete": "Delete jobs.",
+    "empty": "Delete the queued jobs of queues.",
+    "prune": "Delete jobs that ended long ago.",
+    "completion": "Print what makes a shell complete commands.",
     "demo": "See winch work: count the standard library's code with two executors.",
 }
 """The commands and what each does. The module `winch.cli.<name>` holds its `command`."""
@@ -37,11 +47,13 @@ class Commands(click.Group):
         """The names, in the order in which a newcomer needs them."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
-        """The command of that name; its module is imported now."""
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; its module is imported now. The project's settings are the defaults of its options."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"winch.cli.{cmd_name}").command
+        command: click.Command = import_module(f"winch.cli.{cmd_name.replace('-', '_')}").command
+        if not ctx.resilient_parsing:
+            ctx.default_map = {cmd_name: defaults_of(command, cmd_name)}
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
@@ -62,10 +74,29 @@ class Commands(click.Group):
             raise kind(str(error)) from error
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "auto_envvar_prefix": "WINCH"}
+
+
+def _use_config(ctx: click.Context, param: click.Parameter, value: str | None) -> None:  # noqa: ARG001 - click's signature
+    """Before the command is looked for: its defaults stand in the module, and what is started here sees the same."""
+    if value:
+        os.environ["WINCH_CONFIG"] = value
+
+
+@click.command(cls=Commands, context_settings=CONTEXT)
 @click.version_option(package_name="winch", prog_name="winch")
+@click.option(
+    "-c",
+    "--config",
+    metavar="MODULE",
+    callback=_use_config,
+    is_eager=True,
+    expose_value=False,
+    help="A module with settings in a dict WINCH. [WINCH_CONFIG]",
+)
 def main() -> None:
     """Background jobs for Python.
 
-    Without --url or WINCH_URL jobs live in .winch/jobs.db in the project's folder.
+    Without --url or WINCH_URL jobs live in .winch/jobs.db in the project's folder. Each option of a command can be set by a
+    variable, as WINCH_WORKER_PROCESSES=4, or in pyproject.toml, as processes = 4 in [tool.winch.worker].
     """

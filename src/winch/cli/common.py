@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import click
 
 from winch.config import Settings, default_url, load_settings, project_root
+from winch.errors import StoreNotFound
 from winch.queue import Queue
 from winch.stores import open_store
 from winch.stores.contract import Store
 
-__all__ = ["Place", "check_names", "configure", "locate", "only_given", "say_place", "url_option"]
+__all__ = ["Place", "check_names", "configure", "existing", "locate", "only_given", "say_place", "url_option"]
 
 url_option = click.option(
     "-u", "--url", metavar="URL", help="The store: sqlite:///jobs.db, redis://host:6379/0, ... [WINCH_URL]"
@@ -67,6 +68,23 @@ def locate(url: str | None, settings: Settings | None = None) -> Place:
     """
     settings = settings or configure(url=url)
     return Place(open_store(settings.url, deadline=settings.deadline), _origin(url, settings))
+
+
+def existing(url: str | None) -> Place:
+    """The store, opened. None is made.
+
+    Raises:
+        StoreNotFound: There is none.
+    """
+    place = locate(url)
+    try:
+        place.store.open(create=False)
+    except StoreNotFound as error:
+        raise StoreNotFound(
+            f"{error} ({place.origin}): nothing was enqueued there yet. "
+            "If the application uses another one, name it with --url or WINCH_URL."
+        ) from error
+    return place
 
 
 def _origin(url: str | None, settings: Settings) -> str:

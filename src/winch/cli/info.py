@@ -10,8 +10,7 @@ from datetime import datetime
 
 import click
 
-from winch.cli.common import Place, check_names, locate, say_place, url_option
-from winch.errors import StoreNotFound
+from winch.cli.common import Place, check_names, existing, say_place, url_option
 from winch.job import Job
 from winch.states import JobStatus
 from winch.stores.contract import JobRecord, Store, WorkerRecord
@@ -131,7 +130,7 @@ def command(
     if only_queues and only_workers:
         raise click.UsageError("--only-queues and --only-workers leave nothing to show.")
     check_names(queues)
-    place = _existing(url)
+    place = existing(url)
     if raw:
         say_place(place)
     while True:
@@ -150,23 +149,6 @@ def command(
             time.sleep(interval)
         except KeyboardInterrupt:
             return
-
-
-def _existing(url: str | None) -> Place:
-    """The store, opened. None is made.
-
-    Raises:
-        StoreNotFound: There is none.
-    """
-    place = locate(url)
-    try:
-        place.store.open(create=False)
-    except StoreNotFound as error:
-        raise StoreNotFound(
-            f"{error} ({place.origin}): nothing was enqueued there yet. "
-            "If the application uses another one, name it with --url or WINCH_URL."
-        ) from error
-    return place
 
 
 def look(place: Place, names: Sequence[str]) -> Snapshot:

@@ -32,20 +32,20 @@ class RunOptions:
     Attributes:
         timeout: Seconds that one attempt may run, None for without end.
         retry: The retry policy, if there is one.
-        repeat: How often it runs again once it has finished, if it does.
         kind: `callback` for the small jobs that callbacks are.
         event: For a callback: `success`, `failure` or `stopped`.
         description: The user's own; None: made of function and arguments.
         codec: How the arguments are encoded, and the result will be: `msgpack`, `json` or `pickle`.
+        repeat: How often it runs again once it has finished, if it does.
     """
 
     timeout: float | None = DEFAULT_TIMEOUT
     retry: Retry | None = None
-    repeat: Repeat | None = None
     kind: Literal["job", "callback"] = "job"
     event: str = ""
     description: str | None = None
     codec: Codec = "msgpack"
+    repeat: Repeat | None = None
 
 
 DEFAULT_RUN = RunOptions()

@@ -1,0 +1,36 @@
+"""The defaults of a command's options from the project's settings: `[tool.winch.worker]` and the like."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import click
+
+from winch.config import command_tables
+from winch.errors import InvalidOption
+
+__all__ = ["defaults_of"]
+
+
+def defaults_of(command: click.Command, name: str) -> dict[str, Any]:
+    """Defaults by the parameters' names, as click wants them.
+
+    Raises:
+        InvalidOption: The settings name an option that the command has not.
+    """
+    names = {spelling: param.name for param in command.params for spelling in _spellings(param)}
+    defaults: dict[str, Any] = {}
+    for source, table in command_tables(name):
+        for key, value in table.items():
+            if (known := names.get(key.replace("-", "_"))) is None:
+                near = difflib.get_close_matches(key, names, 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(names))}"
+                raise InvalidOption(f"{source} has an unknown option {key!r} for `winch {name}`: {hint}")
+            defaults[known] = value
+    return defaults
+
+
+def _spellings(param: click.Parameter) -> list[str]:
+    """How a parameter may be called in a file: as its long option, or as the argument."""
+    return [word.lstrip("-").replace("-", "_") for word in param.opts if word.startswith("--")] or [str(param.name)]

@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check sweep chaos mutants format bench clean
+.PHONY: help demo test check docs sweep chaos mutants format bench clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,6 +25,9 @@ check: $(VENV)/.dev ## lint, formatting, types and the direction of imports
 	$(BIN)/ruff format --check .
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/unit/test_imports.py
+
+docs: $(VENV)/.docs ## build the documentation into site/; it needs no server and no network to be read
+	$(BIN)/python tools/build_docs.py
 
 chaos: $(VENV)/.dev ## a minute of work under a schedule of faults, judged from its history (ARGS='--store sqlite --seed 7 --seconds 1200')
 	@server="$$($(BIN)/python tools/find_redis.py || true)"; \
@@ -47,7 +50,7 @@ bench: $(VENV)/.bench ## measure winch against RQ (BENCH=crash: against every qu
 	WINCH_REDIS_SERVER="$$server" $(BIN)/python -m benchmarks.$(BENCH) $(ARGS)
 
 clean: ## remove the environment and everything that was built
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .hypothesis
 
 # The environment. A .venv that cannot be finished is removed, so that the next run starts clean.
 
@@ -67,6 +70,10 @@ $(VENV)/.package: $(VENV)/.made pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.package
 	$(PIP) install --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.package
+	$(PIP) install --editable '.[docs]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.package

@@ -1,0 +1,1 @@
+"""The documentation is executed: every page in an empty folder, block by block."""

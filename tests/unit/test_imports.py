@@ -29,6 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = (
 LAZY: Mapping[tuple[str, str], str] = {
     ("winch.callables.admission", "importlib.metadata"): "slow, and needed only where something is run",
     ("winch.codec.envelope", "pickle"): "opt-in",
+    ("winch.compat.rqdb", "pickle"): "only with consent",
     ("winch.config", "tomllib"): "only where there is a file",
     ("winch.job.handle", "asyncio"): "only for aresult",
     ("winch.stores", "winch.stores.sqlite"): "each store loads its driver, and only one is used",

@@ -24,6 +24,7 @@ COMMANDS = {
     "delete": "Delete jobs.",
     "empty": "Delete the queued jobs of queues.",
     "prune": "Delete jobs that ended long ago.",
+    "import-rq": "Move the jobs of an RQ database into winch.",
     "completion": "Print what makes a shell complete commands.",
     "demo": "See winch work: count the standard library's code with two executors.",
 }

@@ -1,0 +1,1 @@
+"""Ways from other queues to winch."""

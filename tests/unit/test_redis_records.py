@@ -1,4 +1,6 @@
 """What Python and Lua both say about bytes is the same."""
+# What is compared is nobody's to use:
+# pyright: reportPrivateUsage=false
 
 import re
 import struct
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from winch.stores.contract import NewJob
 from winch.stores.redis import records, scripts
 from winch.stores.redis.keys import pack_id, unpack_id
 
@@ -51,6 +54,8 @@ def test_different_ids_stay_different(one: str, other: str) -> None:
     [
         ("_HEADER", "SIZE", "parts/record.lua"),
         ("_CLAIM", "SIZE", "parts/record.lua"),
+        ("_PAST", "PAST_SIZE", "parts/record.lua"),
+        ("_TERMS", "TERMS_SIZE", "parts/record.lua"),
         ("_OUTCOME", "OUTCOME_SIZE", "parts/settle.lua"),
         ("_NEW_JOB", "NEW_JOB_SIZE", "parts/new_job.lua"),
     ],
@@ -65,6 +70,8 @@ def test_sizes_agree(python: str, name: str, file: str) -> None:
     ("name", "size", "file"),
     [
         ("HEADER", "SIZE", "parts/record.lua"),
+        ("PAST", "PAST_SIZE", "parts/record.lua"),
+        ("TERMS", "TERMS_SIZE", "parts/record.lua"),
         ("OUTCOME", "OUTCOME_SIZE", "parts/settle.lua"),
         ("NEW_JOB", "NEW_JOB_SIZE", "parts/new_job.lua"),
     ],
@@ -74,3 +81,20 @@ def test_formats_have_the_size_that_is_written_beside_them(name: str, size: str,
     widths = {"B": 1, "d": 8, "h": 2}
     found = re.findall(r"[iI](\d)|([Bdh])", constant(name, file))
     assert sum(int(digits) if digits else widths[letter] for digits, letter in found) == int(constant(size, file))
+
+
+def test_segments_begin_behind_the_blocks_that_are_there() -> None:
+    """Both languages find the segments of each form at the same place."""
+    size, past, terms = (int(constant(name, "parts/record.lua")) for name in ("SIZE", "PAST_SIZE", "TERMS_SIZE"))
+    starts = (size, size + past, size + terms, size + past + terms)
+    assert (0, *starts) == records._STARTS
+    assert f"local STARTS = {{{', '.join(map(str, starts))}}}" in (LUA / "parts/record.lua").read_text()
+
+
+def test_what_is_left_out_is_what_a_job_has_anyway() -> None:
+    """A record without terms stands for the defaults of the contract, in both languages."""
+    job = NewJob("id", "default", b"")
+    left_out = (job.max_crashes, job.ttl, job.result_ttl, job.failure_ttl)
+    assert left_out == records._DEFAULT_TERMS
+    known = [int(constant(name, "parts/record.lua")) for name in ("MAX_CRASHES", "RESULT_TTL", "FAILURE_TTL")]
+    assert (known[0], 0, *known[1:]) == left_out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from struct import Struct
 from typing import Any, NamedTuple, cast
 
@@ -41,15 +42,23 @@ STATES = tuple(JobStatus)
 """A state's position is its number in the scripts."""
 
 # Python knows no integers of 6 or 7 bytes: each is read in two or three parts.
-_HEADER = Struct("<BBBB IHB I IH  IIHHhBH  d IH IH IH IH IH Ih Ih  BIIII")
-_CLAIM = Struct("<2x B B 17x I I H 2x h 3x 8x IH IH 30x B I I I 4x")
+_HEADER = Struct("<BBBB IHB I IH  hHd IH IH IH  BIIII")
+_PAST = Struct("<IIHB IH")
+_TERMS = Struct("<H IH Ih Ih")
+_CLAIM = Struct("<2x B B 17x  h 10x IH IH 6x  B I I I 4x")
 _ATTEMPT = Struct("<IHIHBBB")
 _OUTCOME = Struct("<QBBQQQBI")
-_NEW_JOB = Struct("<BBQHHhQqqBIII")
+_NEW_JOB = Struct("<BBQHhBBIII")
 _CALLBACK = Struct("<BI")
 _COMMAND = Struct("<IIHBB")
 _SIZE = Struct("<I")
 
+_STARTS: tuple[int, ...] = (0, 68, 85, 88, 105)
+"""Where the segments begin, by form."""
+_WITH_TERMS = 3
+_NO_PAST = (0, 0, 0, 0, 0, 0)
+_DEFAULT_TERMS = (3, 0, 500_000, 31_536_000_000)
+"""What a job has that brings none: those of `NewJob`."""
 _SUSPECT, _BEGUN, _FRONT, _POLICY = 1, 2, 4, 8
 _CALLBACKS, _PARENT = 1, 8
 _POLICIES: tuple[OnFailure, ...] = ("cancel", "wait", "run")
@@ -64,7 +73,7 @@ _RAN = frozenset({JobStatus.FINISHED, JobStatus.FAILED, JobStatus.STOPPED})
 class _Header(NamedTuple):
     """The fields of `_HEADER`; those at the end are the sizes of the segments."""
 
-    version: int
+    form: int
     state: int
     flags: int
     features: int
@@ -74,28 +83,15 @@ class _Header(NamedTuple):
     seat: int
     started: int
     started_high: int
-    attempts: int
-    fails: int
-    crashes: int
-    max_crashes: int
     priority: int
-    reason: int
     pending: int
     score: float
     created: int
     created_high: int
     enqueued: int
     enqueued_high: int
-    ended: int
-    ended_high: int
     due: int
     due_high: int
-    ttl: int
-    ttl_high: int
-    result_ttl: int
-    result_ttl_high: int
-    failure_ttl: int
-    failure_ttl_high: int
     queue: int
     payload: int
     meta: int
@@ -110,25 +106,34 @@ def pack_job(job: NewJob) -> bytes:
     """A new job as `enqueue.lua` takes it."""
     queue = job.queue.encode()
     extra = b"".join(_CALLBACK.pack(_EVENT[each.event], len(each.payload)) + each.payload for each in job.callbacks)
+    terms = _pack_terms(job.max_crashes, job.ttl, job.result_ttl, job.failure_ttl)
     head = _NEW_JOB.pack(
         (_FRONT if job.at_front else 0) | _POLICIES.index(job.on_failure) * _POLICY,
         _CALLBACKS if extra else 0,
         job.delay,
         len(job.parents),
-        job.max_crashes,
         job.priority,
-        job.ttl,
-        job.result_ttl,
-        job.failure_ttl,
+        len(terms),
         len(queue),
         len(job.payload),
         len(job.meta),
         len(extra),
     )
     if not job.parents:
-        return b"".join((head, queue, job.payload, job.meta, extra))
+        return b"".join((head, terms, queue, job.payload, job.meta, extra))
     parents = [bytes((len(raw),)) + raw for raw in map(pack_id, job.parents)]
-    return b"".join((head, queue, job.payload, job.meta, extra, *parents))
+    return b"".join((head, terms, queue, job.payload, job.meta, extra, *parents))
+
+
+@lru_cache(maxsize=256)
+def _pack_terms(max_crashes: int, ttl: int, result_ttl: int, failure_ttl: int) -> bytes:
+    if (max_crashes, ttl, result_ttl, failure_ttl) == _DEFAULT_TERMS:
+        return b""
+    return _TERMS.pack(max_crashes, *_split(ttl), *_split(result_ttl), *_split(failure_ttl))
+
+
+def _split(value: int) -> tuple[int, int]:
+    return value & 0xFFFFFFFF, value >> 32
 
 
 def pack_outcome(outcome: Outcome, *, keep_result: bool = True) -> bytes:
@@ -179,9 +184,6 @@ def claim_of(id: bytes, token: int, raw: bytes, now: int) -> Claim:
     (
         flags,
         features,
-        attempts,
-        fails,
-        crashes,
         priority,
         created,
         created_high,
@@ -192,14 +194,16 @@ def claim_of(id: bytes, token: int, raw: bytes, now: int) -> Claim:
         meta,
         extra,
     ) = _CLAIM.unpack_from(raw)
-    queue += _HEADER.size
+    start = _STARTS[raw[0]]
+    queue += start
     payload += queue
     meta += payload
     enqueued |= enqueued_high << 32
+    attempts, fails, crashes, *_ = _past(raw)
     return Claim(
         token,
         unpack_id(id),
-        raw[_HEADER.size : queue].decode(),
+        raw[start:queue].decode(),
         raw[queue:payload],
         raw[payload:meta],
         flags & _SUSPECT == _SUSPECT,
@@ -218,6 +222,8 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
     """A job's record. Executor and worker's name are given for a started job; an ended one knows who ran it last."""
     head = _Header._make(_HEADER.unpack_from(raw))
     state = STATES[head.state]
+    attempts, fails, crashes, reason, ended, ended_high = _past(raw)
+    max_crashes, ttl, result_ttl, failure_ttl = _terms(raw)
     queue, payload, meta, extra, result, rest = _segments(raw, *head[-5:])
     history = _history(rest)
     moment = _join(head.due, head.due_high)
@@ -226,23 +232,23 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
         queue=queue.decode(),
         state=state,
         payload=payload,
-        reason=REASONS[head.reason],
+        reason=REASONS[reason],
         priority=head.priority,
-        fails=head.fails,
-        crashes=head.crashes,
-        max_crashes=head.max_crashes,
-        attempts=head.attempts,
+        fails=fails,
+        crashes=crashes,
+        max_crashes=max_crashes,
+        attempts=attempts,
         suspect=bool(head.flags & _SUSPECT),
         begun=bool(head.flags & _BEGUN),
         created_at=_join(head.created, head.created_high),
         enqueued_at=_join(head.enqueued, head.enqueued_high),
         started_at=_join(head.started, head.started_high),
-        ended_at=_join(head.ended, head.ended_high),
+        ended_at=_join(ended, ended_high),
         due_at=0 if state in ENDED else moment,
         expires_at=moment if state in ENDED else 0,
-        ttl=_join(head.ttl, head.ttl_high),
-        result_ttl=_join(head.result_ttl, head.result_ttl_high),
-        failure_ttl=_join(head.failure_ttl, head.failure_ttl_high),
+        ttl=ttl,
+        result_ttl=result_ttl,
+        failure_ttl=failure_ttl,
         pending=head.pending,
         on_failure=_POLICIES[head.flags // _POLICY % 4],
         token=head.token | head.token_middle << 32 | head.token_high << 48 if state is JobStatus.STARTED else 0,
@@ -254,6 +260,19 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
         parent=_parent(extra, now) if head.features & _PARENT else None,
         now=now,
     )
+
+
+def _past(raw: bytes) -> tuple[int, ...]:
+    """Attempts, fails, crashes, reason, and the end in two parts."""
+    return _NO_PAST if raw[0] % 2 else _PAST.unpack_from(raw, _HEADER.size)
+
+
+def _terms(raw: bytes) -> tuple[int, int, int, int]:
+    """The most crashes, and how long it may wait, is kept once finished, and once failed."""
+    if raw[0] < _WITH_TERMS:
+        return _DEFAULT_TERMS
+    max_crashes, *parts = _TERMS.unpack_from(raw, _STARTS[raw[0]] - _TERMS.size)
+    return max_crashes, _join(*parts[:2]), _join(*parts[2:4]), _join(*parts[4:])
 
 
 def _join(low: int, high: int) -> int:
@@ -269,7 +288,7 @@ def damaged_record(id: str, queue: str, now: int) -> JobRecord:
 def _segments(raw: bytes, *sizes: int) -> list[bytes]:
     """The segments of a record: those with a length, and the rest."""
     found: list[bytes] = []
-    at = _HEADER.size
+    at = _STARTS[raw[0]]
     for size in sizes:
         found.append(raw[at : at + size])
         at += size

@@ -21,7 +21,8 @@ for n = 3, #ARGV, 2 do
 end
 if redis.call('EXISTS', unpack(keys)) > 0 then return redis.error_reply('KNOWN') end
 
-local queue = string.sub(ARGV[4], NEW_JOB_SIZE + 1, NEW_JOB_SIZE + string.byte(ARGV[4], 41))
+local terms, size = string.byte(ARGV[4], 15, 16)
+local queue = string.sub(ARGV[4], NEW_JOB_SIZE + terms + 1, NEW_JOB_SIZE + terms + size)
 local queued, marker = P .. 'queued:' .. queue, P .. 'marker:' .. queue
 local is_paused = look('SISMEMBER', P .. 'paused', queue) == 1
 local is_known = look('SISMEMBER', P .. 'queues', queue) == 1
@@ -31,14 +32,13 @@ local back = tonumber(kept[1] or 0)
 local entries, records = {}, {}
 for n = 3, #ARGV, 2 do
   local packed = ARGV[n + 1]
-  local flags, features, _, _, max_crashes, priority, ttl, result_ttl, failure_ttl, name, payload, meta, extra =
-    struct.unpack(NEW_JOB, packed)
+  local flags, features, _, _, priority, has_terms, name, payload, meta, extra = struct.unpack(NEW_JOB, packed)
   back = back + 1
   local score = back - priority * 17592186044416 -- 2^44
   entries[#entries + 1], entries[#entries + 2] = score, ARGV[n]
-  records[#records + 1] = struct.pack(HEADER, VERSION, QUEUED, flags, features, 0, 0, 0, 0, 0, 0, max_crashes, priority,
-    0, 0, score, NOW, NOW, 0, 0, ttl, result_ttl, failure_ttl, name, payload, meta, extra, 0)
-    .. string.sub(packed, NEW_JOB_SIZE + 1, NEW_JOB_SIZE + name + payload + meta + extra)
+  records[#records + 1] = struct.pack(HEADER, has_terms > 0 and WITH_TERMS or PLAIN, QUEUED, flags, features, 0, 0, 0,
+    priority, 0, score, NOW, NOW, 0, name, payload, meta, extra, 0)
+    .. string.sub(packed, NEW_JOB_SIZE + 1, NEW_JOB_SIZE + has_terms + name + payload + meta + extra)
 end
 
 -- The first write: refused at maxmemory, or if this is the wrong type of key, and then nothing has changed.

@@ -3,7 +3,6 @@
 --- @include parts/damage
 
 --- @constant TURN_BYTES 1000000
-local NO_TTL = string.rep('\0', 6)
 
 -- Who claims, and what it has got: id, token, record, id, token, record ...
 local function claimer(executor, seat, worker, room)
@@ -11,8 +10,9 @@ local function claimer(executor, seat, worker, room)
 end
 
 -- The job of a record if it has waited too long for its first run.
-local function expired(id, raw)
-  if string.sub(raw, 71, 76) == NO_TTL then return nil end
+local function expired(id, raw, start)
+  local _, ttl = terms_of(raw, start)
+  if ttl == 0 then return nil end
   local job = decode(id, raw)
   return job and job.fails + job.crashes + job.attempts == 0 and job.enqueued + job.ttl <= NOW and job or nil
 end
@@ -21,9 +21,9 @@ end
 -- queue is in trouble: nil.
 local function hand_out(to, id, index, queue, suspect)
   local raw = redis.pcall('GET', record_key(id))
-  local body, payload = body_of(raw)
+  local start, body, payload = body_of(raw)
   local is_queued = body and string.byte(raw, 2) == QUEUED
-  local late = is_queued and expired(id, raw)
+  local late = is_queued and expired(id, raw, start)
   if late or not is_queued then
     if not is_sound(queue) then return nil end
     if late then end_job(late, CANCELED, EXPIRED) else damaged(id, index, queue) end

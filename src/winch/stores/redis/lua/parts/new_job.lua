@@ -1,11 +1,13 @@
 -- A job to create, as the client packs it, from ARGV[3] on: its id, and
 --
---   flags features delay number-of-parents max_crashes priority ttl result_ttl failure_ttl |
---   lengths of queue payload meta extra | these segments | length and id of each parent
+--   flags features delay number-of-parents priority | lengths of terms queue payload meta extra | these segments |
+--   length and id of each parent
+--
+--   terms  as in its record; empty if they are the default
 --- @include parts/look
 
---- @constant NEW_JOB '<BBI8I2I2hI8i8i8BI4I4I4'
---- @constant NEW_JOB_SIZE 53
+--- @constant NEW_JOB '<BBI8I2hBBI4I4I4'
+--- @constant NEW_JOB_SIZE 28
 
 local function parents_of(packed, at, count)
   local parents = {}
@@ -14,15 +16,17 @@ local function parents_of(packed, at, count)
 end
 
 local function unpack_job(id, packed)
-  local flags, features, delay, parents, max_crashes, priority, ttl, result_ttl, failure_ttl, queue, payload, meta,
-    extra = struct.unpack(NEW_JOB, packed)
-  local body = NEW_JOB_SIZE + queue + payload + meta + extra
+  local flags, features, delay, parents, priority, terms, queue, payload, meta, extra = struct.unpack(NEW_JOB, packed)
+  local max_crashes, ttl, result_ttl, failure_ttl = MAX_CRASHES, 0, RESULT_TTL, FAILURE_TTL
+  local start = NEW_JOB_SIZE + terms
+  if terms > 0 then max_crashes, ttl, result_ttl, failure_ttl = struct.unpack(TERMS, packed, NEW_JOB_SIZE + 1) end
+  local body = start + queue + payload + meta + extra
   return {
     id = id, flags = flags, features = features, token = 0, seat = 0, started = 0, attempts = 0, fails = 0, crashes = 0,
     max_crashes = max_crashes, priority = priority, reason = 0, pending = 0, score = 0, created = NOW, enqueued = 0,
     ended = 0, due = delay > 0 and NOW + delay or 0, ttl = ttl, result_ttl = result_ttl, failure_ttl = failure_ttl,
     payload_size = payload, meta_size = meta, extra_size = extra,
-    queue = string.sub(packed, NEW_JOB_SIZE + 1, NEW_JOB_SIZE + queue), body = string.sub(packed, NEW_JOB_SIZE + 1, body),
+    queue = string.sub(packed, start + 1, start + queue), body = string.sub(packed, start + 1, body),
     result = '', history = '', parents = parents > 0 and parents_of(packed, body + 1, parents) or nil,
   }
 end

@@ -1,22 +1,38 @@
--- A job's record: one string of a fixed header and five segments (docs/decisions/001-record-layout.md).
+-- A job's record: one string of a header, up to two blocks, and six segments (docs/decisions/001-record-layout.md).
 --
---   version state flags features token seat started | attempts fails crashes max_crashes priority reason pending |
---   score created enqueued ended due ttl result_ttl failure_ttl | lengths of queue payload meta extra result
+--   form state flags features token seat started | priority pending score created enqueued due |
+--   lengths of queue payload meta extra result
+--   past:  attempts fails crashes reason ended, of a job that ran or ended
+--   terms: max_crashes ttl result_ttl failure_ttl, if one is not the default
 --   queue payload meta extra result history
 --
 -- A claim rewrites the first group, a settle the whole. `records.py` reads the same format.
 --
+--   form   1, and 1 more with a past, and 2 more with terms; any other is newer or damaged
 --   token  of the claim while started; while deferred the number of this incarnation, which its parents know
 --   seat   the number of the executor that holds it (hash `seats`)
 --   due    when it is due while it waits; when it expires once it has ended; 0 is never
 --   extra  its callbacks (event, length, payload); or, of a callback job, id and record of its parent
 --- @include parts/base
 
---- @constant VERSION 1
---- @constant HEADER '<BBBBI7I4I6 I4I4I2I2hBI2 dI6I6I6I6I6i6i6 BI4I4I4I4'
---- @constant SIZE 105
+--- @constant HEADER '<BBBBI7I4I6 hI2dI6I6I6 BI4I4I4I4'
+--- @constant SIZE 68
+--- @constant PAST '<I4I4I2BI6'
+--- @constant PAST_SIZE 17
+--- @constant TERMS '<I2I6i6i6'
+--- @constant TERMS_SIZE 20
 -- the part that a claim rewrites, from the second byte on:
 --- @constant CLAIM '<BBBI7I4I6'
+
+-- where the segments begin, by form
+local STARTS = {68, 85, 88, 105}
+--- @constant PLAIN 1
+--- @constant WITH_TERMS 3
+
+-- the terms of a job that has no block of them (contract.NewJob)
+--- @constant MAX_CRASHES 3
+--- @constant RESULT_TTL 500000
+--- @constant FAILURE_TTL 31536000000
 
 -- states, in the order of winch.states.JobStatus
 --- @constant SCHEDULED 0
@@ -69,39 +85,63 @@ local function policy(job) return math.floor(job.flags / POLICY) end
 
 local function record_key(id) return P .. 'j:' .. id end
 
--- Where the body of a stored value ends, and the sizes of its payload and its queue's name. Nil if it is no record, or a
--- damaged one.
+-- Where the segments of a stored value begin, where the body ends, and the sizes of its payload and its queue's name. Nil if
+-- it is no record, or a damaged one.
 local function body_of(raw)
-  if type(raw) ~= 'string' or #raw < SIZE or string.byte(raw) ~= VERSION then return nil end
-  local queue, payload, meta, extra, result = struct.unpack('<BI4I4I4I4', raw, 89)
-  local body = SIZE + queue + payload + meta + extra
-  if #raw >= body + result then return body, payload, queue end
+  local start = type(raw) == 'string' and STARTS[string.byte(raw)]
+  if not start or #raw < start then return nil end
+  local queue, payload, meta, extra, result = struct.unpack('<BI4I4I4I4', raw, 52)
+  local body = start + queue + payload + meta + extra
+  if #raw >= body + result then return start, body, payload, queue end
+end
+
+local function past_of(raw)
+  if string.byte(raw) % 2 == 1 then return 0, 0, 0, 0, 0 end
+  return struct.unpack(PAST, raw, SIZE + 1)
+end
+
+local function terms_of(raw, start)
+  if string.byte(raw) < WITH_TERMS then return MAX_CRASHES, 0, RESULT_TTL, FAILURE_TTL end
+  return struct.unpack(TERMS, raw, start - TERMS_SIZE + 1)
 end
 
 -- A record as a table. `body` is queue, payload, meta and extra. Nil if it is damaged.
 local function decode(id, raw)
-  if #raw < SIZE or string.byte(raw) ~= VERSION then return nil end
-  local _, state, flags, features, token, seat, started, attempts, fails, crashes, max_crashes, priority, reason,
-    pending, score, created, enqueued, ended, due, ttl, result_ttl, failure_ttl, queue, payload, meta, extra, result =
-    struct.unpack(HEADER, raw)
-  local body = SIZE + queue + payload + meta + extra
-  if state > STOPPED or #raw < body + result then return nil end
+  local start, body = body_of(raw)
+  if not start or string.byte(raw, 2) > STOPPED then return nil end
+  local _, state, flags, features, token, seat, started, priority, pending, score, created, enqueued, due,
+    queue, payload, meta, extra, result = struct.unpack(HEADER, raw)
+  local attempts, fails, crashes, reason, ended = past_of(raw)
+  local max_crashes, ttl, result_ttl, failure_ttl = terms_of(raw, start)
   return {
     id = id, state = state, flags = flags, features = features, token = token, seat = seat, started = started,
     attempts = attempts, fails = fails, crashes = crashes, max_crashes = max_crashes, priority = priority,
     reason = reason, pending = pending, score = score, created = created, enqueued = enqueued, ended = ended,
     due = due, ttl = ttl, result_ttl = result_ttl, failure_ttl = failure_ttl,
     payload_size = payload, meta_size = meta, extra_size = extra,
-    queue = string.sub(raw, SIZE + 1, SIZE + queue), body = string.sub(raw, SIZE + 1, body),
+    queue = string.sub(raw, start + 1, start + queue), body = string.sub(raw, start + 1, body),
     result = string.sub(raw, body + 1, body + result), history = string.sub(raw, body + result + 1),
   }
 end
 
+local function has_past(job) return job.attempts + job.fails + job.crashes + job.reason + job.ended > 0 end
+
+local function has_terms(job)
+  return job.ttl ~= 0 or job.result_ttl ~= RESULT_TTL or job.failure_ttl ~= FAILURE_TTL or job.max_crashes ~= MAX_CRASHES
+end
+
 local function encode(job)
-  return struct.pack(HEADER, VERSION, job.state, job.flags, job.features, job.token, job.seat, job.started,
-    job.attempts, job.fails, job.crashes, job.max_crashes, job.priority, job.reason, job.pending, job.score,
-    job.created, job.enqueued, job.ended, job.due, job.ttl, job.result_ttl, job.failure_ttl,
-    #job.queue, job.payload_size, job.meta_size, job.extra_size, #job.result) .. job.body .. job.result .. job.history
+  local form, past, terms = PLAIN, '', ''
+  if has_past(job) then
+    form, past = form + 1, struct.pack(PAST, job.attempts, job.fails, job.crashes, job.reason, job.ended)
+  end
+  if has_terms(job) then
+    form, terms = form + 2, struct.pack(TERMS, job.max_crashes, job.ttl, job.result_ttl, job.failure_ttl)
+  end
+  return struct.pack(HEADER, form, job.state, job.flags, job.features, job.token, job.seat, job.started,
+    job.priority, job.pending, job.score, job.created, job.enqueued, job.due,
+    #job.queue, job.payload_size, job.meta_size, job.extra_size, #job.result)
+    .. past .. terms .. job.body .. job.result .. job.history
 end
 
 -- The record of an id. Nil if there is none; nil and true if it cannot be read.

@@ -11,11 +11,10 @@
 --- @constant AT_FRONT 2
 local ENDS = {[0] = FINISHED, [1] = FAILED, [4] = STOPPED}
 
--- Whether a finished job has nothing that only some jobs have, so that `finish_plain` may end it.
+-- Whether a finished job has no past and nothing that only some jobs have, so that `finish_plain` may end it.
 local function is_plain(raw)
-  local flags, features = string.byte(raw, 3, 4)
-  return features == 0 and not has(flags, SUSPECT) and struct.unpack('<I4', raw, 22) < HISTORY
-    and struct.unpack('<i6', raw, 77) ~= 0
+  local form, _, flags, features = string.byte(raw, 1, 4)
+  return features == 0 and form % 2 == 1 and not has(flags, SUSPECT)
 end
 
 -- The records that outcomes are about, by id. Outcomes are in ARGV from `first` on, `count` of them. Those that the
@@ -26,10 +25,10 @@ local function read_outcomes(first, count, executor, seat)
   for n = first, first + 2 * count - 2, 2 do
     local id = ARGV[n]
     local raw = redis.pcall('GET', record_key(id))
-    local body, _, size = body_of(raw)
-    if body then
+    local start, _, _, size = body_of(raw)
+    if start then
       raws[id] = raw
-      local queue = string.sub(raw, SIZE + 1, SIZE + size)
+      local queue = string.sub(raw, start + 1, start + size)
       if not looked[queue] then look_at_way(queue) end
       local features = string.byte(raw, 4)
       if features ~= 0 or string.byte(ARGV[n + 1], 9) ~= KIND_FINISHED then look_at(queue) end
@@ -77,20 +76,23 @@ end
 
 -- Ends a plain job as `settle` and `end_job` would. Its new record is cut from the old one, in half the time.
 local function finish_plain(id, raw, outcome, executor, worker)
-  local flags, attempts = string.byte(raw, 3), struct.unpack('<I4', raw, 22)
-  local ttl, _, queue, payload, meta, extra = struct.unpack('<i6i6BI4I4I4', raw, 77)
-  local body, ended, due = SIZE + queue + payload + meta + extra, NOW - outcome.age, ttl > 0 and NOW + ttl or 0
+  local start, body, _, queue = body_of(raw)
+  local keys = looked[string.sub(raw, start + 1, start + queue)]
+  change(keys[STARTED], id, false)
+  hold(executor, id, false)
+  local _, _, ttl = terms_of(raw, start)
+  if ttl == 0 then
+    redis.call('DEL', record_key(id))
+    return
+  end
+  local ended, due = NOW - outcome.age, ttl > 0 and NOW + ttl or 0
   local started, result = ended - outcome.run, outcome.result
   redis.call('SET', record_key(id),
-    struct.pack('<BBBBI7I4I6I4', VERSION, FINISHED, without(flags, BEGUN), 0, 0, 0, started, attempts + 1)
-      .. string.sub(raw, 26, 35) .. struct.pack('<BI2', outcome.reason, 0) .. string.sub(raw, 39, 58)
-      .. struct.pack('<I6I6', ended, due) .. string.sub(raw, 71, 101) .. struct.pack('<I4', #result)
-      .. string.sub(raw, SIZE + 1, body) .. result .. string.sub(raw, body + 1)
+    struct.pack('<BBBBI7I4I6', string.byte(raw) + 1, FINISHED, without(string.byte(raw, 3), BEGUN), 0, 0, 0, started)
+      .. string.sub(raw, 22, 45) .. struct.pack('<I6', due) .. string.sub(raw, 52, 64) .. struct.pack('<I4', #result)
+      .. struct.pack(PAST, 1, 0, 0, outcome.reason, ended) .. string.sub(raw, SIZE + 1, body) .. result
       .. history_entry(KIND_FINISHED, outcome.reason, worker, started, ended, outcome.detail))
-  local keys = looked[string.sub(raw, SIZE + 1, SIZE + queue)]
-  change(keys[STARTED], id, false)
   change(keys[FINISHED], id, due == 0 and '+inf' or text_of(due))
-  hold(executor, id, false)
 end
 
 local function unpack_outcome(packed)

@@ -24,7 +24,13 @@ _DRAIN = 65_536  # bytes: as much as a pipe holds
 
 
 class Ear:
-    """Descriptors on which bells are heard, as one."""
+    """Descriptors on which bells are heard, as one.
+
+    Attributes:
+        is_deaf: It never hears anything.
+    """
+
+    is_deaf = False
 
     def __init__(self, descriptors: Sequence[int]) -> None:
         self._descriptors = [*descriptors]
@@ -57,6 +63,8 @@ class Ear:
 
 class DeafEar(Ear):
     """Where there are no named pipes (Windows): a descriptor on which nothing comes."""
+
+    is_deaf = True
 
     def __init__(self) -> None:
         super().__init__(())

@@ -1,0 +1,84 @@
+"""What an idle executor sleeps on: seldom looks while hints arrive, frequent ones while they do not."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from winch.ids import new_id
+from winch.stores.contract import NewJob, Waiter
+from winch.stores.sqlite import SQLiteStore
+from winch.stores.sqlite.waiter import DEAF, NET
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SQLiteStore]:
+    """A store in a file."""
+    store = SQLiteStore(tmp_path / "jobs.db")
+    store.open()
+    yield store
+    store.close()
+
+
+def wait(waiter: Waiter) -> float:
+    """Sleep as an executor does until there is work. Returns the seconds that it took."""
+    began = time.monotonic()
+    waiter.arm()
+    while time.monotonic() < began + 10:
+        select.select([waiter], [], [], waiter.poll)
+        if waiter.take():
+            return time.monotonic() - began
+    raise AssertionError("the waiter slept on")
+
+
+def put(store: SQLiteStore) -> None:
+    """Enqueue a job."""
+    store.enqueue([NewJob(new_id(), "q", b"payload")])
+
+
+def test_a_lost_hint_costs_one_long_sleep_and_then_short_ones(store: SQLiteStore, tmp_path: Path) -> None:
+    """Found by the net, it makes the net narrow until a hint arrives again."""
+    waiter = store.waiter(["q"])
+    waiter.arm()
+    assert waiter.poll == NET
+    pipe, away = tmp_path / "jobs.db-wake" / "queue@q", tmp_path / "away"
+    pipe.rename(away)  # who rings now finds no pipe
+    put(store)
+    assert NET <= wait(waiter) < 2 * NET
+    assert waiter.poll == DEAF
+    put(store)
+    assert wait(waiter) < NET
+    assert waiter.poll == DEAF
+    away.rename(pipe)
+    put(store)
+    assert wait(waiter) < NET
+    assert waiter.poll == NET
+    waiter.close()
+
+
+def test_where_there_are_no_named_pipes_it_looks_often(store: SQLiteStore, tmp_path: Path) -> None:
+    """Also after it has found work."""
+    (tmp_path / "jobs.db-wake").write_text("in the way of the directory of pipes")
+    waiter = store.waiter(["q"])
+    waiter.arm()
+    assert waiter.poll == DEAF
+    put(store)
+    assert wait(waiter) < NET
+    assert waiter.poll == DEAF
+    waiter.close()
+
+
+def test_a_hint_that_another_sleeper_took_is_no_lost_one(store: SQLiteStore) -> None:
+    """Two are woken by it, one reads it: neither starts to look often."""
+    waiters = [store.waiter(["q"]) for _ in range(2)]
+    for waiter in waiters:
+        waiter.arm()
+    put(store)
+    assert [waiter.take() for waiter in waiters] == [True, True]
+    assert [waiter.poll for waiter in waiters] == [NET, NET]
+    for waiter in waiters:
+        waiter.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CALLBACKS", "CHILDREN", "PARENTS", "SNAPSHOT"]
+__all__ = ["ATTEMPTS", "CALLBACKS", "CHILDREN", "PARENTS", "SNAPSHOT"]
 
 CALLBACKS = 1
 """It has rows in `callbacks`."""
@@ -12,3 +12,5 @@ PARENTS = 4
 """It may wait for jobs in `children`."""
 SNAPSHOT = 8
 """It is a callback: its parent as it ended is in `snapshots`."""
+ATTEMPTS = 256
+"""It has rows in `attempts`."""

@@ -71,7 +71,7 @@ UPDATE jobs SET state = {queued}, suspect = ?, token = 0, executor = NULL, worke
 UPDATE jobs SET state = {scheduled}, due_at = ?, token = 0, executor = NULL, worker = '', begun = 0 WHERE number = ?
 
 -- name: start_over
-UPDATE jobs SET fails = 0, crashes = 0, result = x'' WHERE number = ?
+UPDATE jobs SET fails = 0, crashes = 0, features = features | 256, result = x'' WHERE number = ?
 
 -- name: due
 SELECT due_at, id, number FROM jobs
@@ -97,7 +97,7 @@ SELECT number, attempts, started_at, ended_at, 'finished', reason, worker, x'' F
 DELETE FROM attempts WHERE job = ? AND number <= ?
 
 -- name: count_attempt
-UPDATE jobs SET attempts = ?, started_at = ? WHERE number = ?
+UPDATE jobs SET attempts = ?, started_at = ?, features = features | 256 WHERE number = ?
 
 -- name: count_crash
 UPDATE jobs SET crashes = crashes + 1 WHERE number = ?

@@ -78,4 +78,16 @@ $(VENV)/.docs: $(VENV)/.package
 
 $(VENV)/.bench: $(VENV)/.package
 	$(PIP) install --editable '.[bench]'
+	@$(MAKE) --no-print-directory $(VENV)/.arq || echo "arq could not be installed: the benchmarks run without it" >&2
+	@$(MAKE) --no-print-directory $(VENV)/.bullmq || echo "BullMQ could not be installed: the benchmarks run without it" >&2
+	@touch $@
+
+# arq wants redis<6, taskiq-redis redis>=8: it gets an environment inside the other.
+$(VENV)/.arq: $(VENV)/.package
+	$(BIN)/python -m venv $(VENV)/arq
+	$(VENV)/arq/bin/python -m pip --disable-pip-version-check --quiet install arq 'redis[hiredis]<6'
+	@touch $@
+
+$(VENV)/.bullmq: $(VENV)/.package
+	npm install --prefix $(VENV) --silent --no-audit --no-fund bullmq ioredis
 	@touch $@

@@ -31,7 +31,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.peers import NAMES, ROOT, environment, load
+from benchmarks.peers import NAMES, ROOT, Order, environment, load
 from tests.servers import RedisServer
 
 JOBS = 200
@@ -212,7 +212,8 @@ def _run(subject: Subject, seconds: float) -> Result:
             server = stack.enter_context(RedisServer(port=True, appendonly=True))
             url = server.tcp_url
         env = environment(url, subject.setting)
-        producer = [sys.executable, "-m", "benchmarks.peers", subject.name, str(file), str(JOBS)]
+        order = Order("work", str(file), JOBS)
+        producer = [sys.executable, "-m", "benchmarks.peers", subject.name, order.json()]
         subprocess.run(producer, cwd=ROOT, env=env, check=True, timeout=WITHIN, capture_output=True)
         worker = Worker(peer.command(url, subject.setting), env, folder / "worker.log")
         stack.callback(worker.kill)

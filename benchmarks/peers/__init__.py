@@ -6,13 +6,58 @@ their environment which store and which setting it is (`work.py`). An adapter ca
 
 from __future__ import annotations
 
+import base64
 import importlib
+import json
 import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("winch", "rq", "celery", "dramatiq", "huey", "saq", "taskiq", "arq", "bullmq")
+FLOOR = ("bare",)
+"""What is measured beside them, except in a crash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to enqueue.
+
+    Attributes:
+        job: One of `work.JOBS`, or `work`: the job of the crash.
+        file: What the jobs write to.
+        jobs: How many.
+        bulk: In the way meant for many, else one by one.
+        every: Seconds between two calls.
+        size: Characters that each is given on top, 0 for none.
+        first, last: Seconds from now when the first and the last are due; 0 is at once.
+    """
+
+    job: str
+    file: str
+    jobs: int
+    bulk: bool = False
+    every: float = 0.0
+    size: int = 0
+    first: float = 0.0
+    last: float = 0.0
+
+    def calls(self) -> Iterator[tuple[Any, ...]]:
+        """The arguments of each job, when it is its turn: file, the time now or when it is due, and the characters."""
+        data = (base64.b64encode(os.urandom(self.size))[: self.size].decode(),) if self.size else ()
+        began = time.time()
+        for number in range(self.jobs):
+            due = began + self.first + number / self.jobs * (self.last - self.first)
+            yield (self.file, due if self.last else time.time(), *data)
+            if self.every:
+                time.sleep(self.every)
+
+    def json(self) -> str:
+        """For a command line: `Order(**json.loads(text))` is the same."""
+        return json.dumps(asdict(self))
 
 
 class Peer(Protocol):
@@ -48,12 +93,16 @@ class Peer(Protocol):
         """The command line of a worker with a speed setting and this many processes that run jobs."""
         ...
 
-    def send(self, job: str, file: str, jobs: int, every: float) -> None:
-        """Enqueue `job(file, time of the call)` (one of `work.JOBS`) one by one, so many seconds apart."""
+    def send(self, order: Order) -> None:
+        """Enqueue `work.JOBS[order.job]` with the arguments of `order.calls()`, one by one."""
         ...
 
-    def send_many(self, job: str, file: str, jobs: int) -> None:
+    def send_many(self, order: Order) -> None:
         """The same in bulk. Only with `HAS_BULK`."""
+        ...
+
+    def send_at(self, order: Order) -> None:
+        """The same for jobs that are due at the time that is their second argument. Only where it is measured."""
         ...
 
 

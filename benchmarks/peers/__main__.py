@@ -1,25 +1,25 @@
 """Enqueue, and say what it took.
 
-python -m benchmarks.peers NAME work FILE JOBS                           the jobs of the crash
-python -m benchmarks.peers NAME touch|stamp|pause FILE JOBS [EVERY]      one by one, so many seconds apart
-python -m benchmarks.peers NAME touch|stamp|pause FILE JOBS bulk
+python -m benchmarks.peers NAME ORDER       an `Order` as JSON
 
-The last two print seconds and processor seconds, without the start of the interpreter.
+Prints seconds and processor seconds, without the start of the interpreter.
 """
 
+import json
 import sys
 import time
 
-from benchmarks.peers import load
+from benchmarks.peers import Order, load
 
-name, job, file, jobs, *rest = sys.argv[1:]
-peer = load(name)
-if job == "work":
-    peer.enqueue(file, int(jobs))
+name, text = sys.argv[1:]
+peer, order = load(name), Order(**json.loads(text))
+began, used = time.perf_counter(), time.process_time()
+if order.job == "work":
+    peer.enqueue(order.file, order.jobs)
+elif order.last:
+    peer.send_at(order)
+elif order.bulk:
+    peer.send_many(order)
 else:
-    began, used = time.perf_counter(), time.process_time()
-    if rest == ["bulk"]:
-        peer.send_many(job, file, int(jobs))
-    else:
-        peer.send(job, file, int(jobs), float(*rest))
-    print(time.perf_counter() - began, time.process_time() - used)
+    peer.send(order)
+print(time.perf_counter() - began, time.process_time() - used)

@@ -1,7 +1,8 @@
-// node bullmq.cjs MODULES worker [AT_ONCE] | enqueue FILE JOBS | send FILE JOBS JOB EVERY | bulk FILE JOBS JOB
+// node bullmq.cjs MODULES worker [AT_ONCE] | send ORDER
+const crypto = require("node:crypto");
 const fs = require("node:fs");
 const { setTimeout: sleep } = require("node:timers/promises");
-const [modules, command, file, jobs, job, every] = process.argv.slice(2);
+const [modules, command, argument] = process.argv.slice(2);
 const { Queue, Worker } = require(modules + "/bullmq");
 
 const url = new URL(process.env.BENCH_URL);
@@ -23,6 +24,10 @@ const functions = {
   async touch({ file }) {
     fs.appendFileSync(file, ".");
   },
+  async echo({ file, data }) {
+    fs.appendFileSync(file, ".");
+    return data;
+  },
   async stamp({ file, sent }) {
     fs.appendFileSync(file, `${(now() - sent).toFixed(3)}\n`);
   },
@@ -32,37 +37,40 @@ const functions = {
   },
 };
 
-async function enqueue(queue, count) {
-  await queue.addBulk(Array.from({ length: count }, (_, number) => ({ name: "work", data: { file, number } })));
-}
-
-async function send(queue, count) {
-  for (let n = 0; n < count; n++) {
-    await queue.add(job, { file, sent: now() });
-    if (Number(every)) await sleep(Number(every) * 1000);
+// An order as benchmarks/peers/__init__.py describes it, as arguments of `add` and entries of `addBulk`.
+function* calls({ job, file, jobs, size, first, last }) {
+  const rest = size ? { data: crypto.randomBytes(size).toString("base64").slice(0, size) } : {};
+  const began = now();
+  for (let number = 0; number < jobs; number++) {
+    const due = began + (first + (number / jobs) * (last - first)) * 1e3;
+    const data = job === "work" ? { file, number } : { file, sent: last ? due : now(), ...rest };
+    yield { name: job, data, opts: last ? { delay: Math.round(due - now()) } : {} };
   }
 }
 
-async function bulk(queue, count) {
-  for (let start = 0; start < count; start += 1000) {
-    const length = Math.min(1000, count - start);
-    await queue.addBulk(Array.from({ length }, () => ({ name: job, data: { file, sent: now() } })));
+async function send(queue, order) {
+  let batch = [];
+  for (const call of calls(order)) {
+    if (order.bulk) batch.push(call);
+    else await queue.add(call.name, call.data, call.opts);
+    if (batch.length === 1000) await queue.addBulk(batch.splice(0));
+    if (order.every) await sleep(order.every * 1e3);
   }
+  if (batch.length) await queue.addBulk(batch);
 }
 
 async function main() {
   const queue = new Queue("bench", { connection });
-  const began = performance.now();
-  const used = process.cpuUsage();
-  await { enqueue, send, bulk }[command](queue, Number(jobs));
+  const [began, used] = [performance.now(), process.cpuUsage()];
+  await send(queue, JSON.parse(argument));
   const { user, system } = process.cpuUsage(used);
-  if (job) fs.writeSync(1, `${(performance.now() - began) / 1e3} ${(user + system) / 1e6}\n`);
+  fs.writeSync(1, `${(performance.now() - began) / 1e3} ${(user + system) / 1e6}\n`);
   await queue.close();
 }
 
 if (command === "worker") {
   const worker = new Worker("bench", ({ name, data }) => functions[name](data), {
-    connection, concurrency: Number(file || 2), ...safe,
+    connection, concurrency: Number(argument || 2), ...safe,
   });
   worker.on("error", (error) => console.error(error.message));
 } else {

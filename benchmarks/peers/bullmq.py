@@ -1,4 +1,4 @@
-"""BullMQ on Node: `npm install --prefix .venv bullmq ioredis` puts it at hand."""
+"""BullMQ on Node, installed beside this interpreter by `make .venv/.bullmq`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.peers import Order
+
 MODULES = Path(sys.prefix) / "node_modules"
 SCRIPT = Path(__file__).with_suffix(".cjs")
 NODE = shutil.which("node")
 if NODE is None or not (MODULES / "bullmq").exists():
-    raise ImportError("node, or bullmq beside this interpreter")
+    raise ImportError("node, or its packages: make .venv/.bullmq")
 
 NAME = "BullMQ"
 PROCESSES = "1 process, 2 jobs"
@@ -29,21 +31,20 @@ def command(url: str, setting: str) -> list[str]:  # noqa: ARG001
     return [str(NODE), str(SCRIPT), str(MODULES), "worker"]
 
 
-def enqueue(file: str, jobs: int) -> None:
-    """In bulk."""
-    subprocess.run([str(NODE), SCRIPT, MODULES, "enqueue", file, str(jobs)], check=True)
-
-
 def worker(url: str, setting: str, processes: int) -> list[str]:  # noqa: ARG001
     """One process, many jobs at a time in its event loop."""
-    return [str(NODE), str(SCRIPT), str(MODULES), "worker", "100" if setting == "fast" else "1"]
+    return [*command(url, setting), "100" if setting == "fast" else "1"]
 
 
-def send(job: str, file: str, jobs: int, every: float) -> None:
-    """One by one."""
-    subprocess.run([str(NODE), SCRIPT, MODULES, "send", file, str(jobs), job, str(every)], check=True)
-
-
-def send_many(job: str, file: str, jobs: int) -> None:
+def enqueue(file: str, jobs: int) -> None:
     """In bulk."""
-    subprocess.run([str(NODE), SCRIPT, MODULES, "bulk", file, str(jobs), job], check=True)
+    send(Order("work", file, jobs, bulk=True))
+
+
+def send(order: Order) -> None:
+    """One by one or in bulk, with a delay or without."""
+    subprocess.run([str(NODE), SCRIPT, MODULES, "send", order.json()], check=True)
+
+
+send_many = send
+send_at = send

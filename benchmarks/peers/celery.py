@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
+from datetime import UTC, datetime
 
 from celery import Celery
 
-from benchmarks.peers.work import JOBS, SAFE, URL, program
+from benchmarks.peers import Order
+from benchmarks.peers.work import JOBS, SAFE, SETTING, URL, program
 from benchmarks.peers.work import work as plain
 
 NAME = "Celery"
@@ -16,13 +17,18 @@ SETTINGS = {
     "default": "early acknowledgement, visibility timeout 1 h",
     "safe": "acks_late, reject_on_worker_lost, prefetch 1, visibility timeout 5 s, looked at every 5 s",
 }
-SPEEDS = {"default": "prefork", "threads": "pool of threads"}
+SPEEDS = {
+    "default": "prefork",
+    "fast": "prefork, prefetch 64, no gossip, mingle, heartbeat",
+    "late": "prefork, late acknowledgement",
+    "threads": "pool of 100 threads",
+}
 HAS_BULK = False
 
-app = Celery("benchmarks.peers.celery", broker=URL)
+app = Celery("benchmarks.peers.celery", broker=URL, backend=URL)
 app.conf.broker_connection_retry_on_startup = True
+app.conf.task_acks_late = SAFE or SETTING == "late"
 if SAFE:
-    app.conf.task_acks_late = True
     app.conf.task_reject_on_worker_lost = True
     app.conf.worker_prefetch_multiplier = 1
     app.conf.broker_transport_options = {
@@ -31,7 +37,7 @@ if SAFE:
         "unacked_restore_throttle": 1,
     }
 work = app.task(plain, ignore_result=True)
-tasks = {name: app.task(function, ignore_result=True) for name, function in JOBS.items()}
+tasks = {name: app.task(function, ignore_result=name != "echo") for name, function in JOBS.items()}
 
 
 def command(url: str, setting: str) -> list[str]:  # noqa: ARG001
@@ -47,13 +53,19 @@ def enqueue(file: str, jobs: int) -> None:
 
 def worker(url: str, setting: str, processes: int) -> list[str]:  # noqa: ARG001
     """A pool of processes, or of threads: then a hundred."""
-    pool = ["--pool", "threads", "--concurrency", "100"] if setting == "threads" else ["--concurrency", str(processes)]
-    return [program("celery"), "-A", __name__, "worker", *pool, "--loglevel", "WARNING"]
+    options = ["--pool", "threads", "--concurrency", "100"] if setting == "threads" else ["--concurrency", str(processes)]
+    if setting == "fast":
+        options += ["--prefetch-multiplier", "64", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    return [program("celery"), "-A", __name__, "worker", *options, "--loglevel", "WARNING"]
 
 
-def send(job: str, file: str, jobs: int, every: float) -> None:
+def send(order: Order) -> None:
     """One by one."""
-    for _ in range(jobs):
-        tasks[job].delay(file, time.time())
-        if every:
-            time.sleep(every)
+    for arguments in order.calls():
+        tasks[order.job].delay(*arguments)
+
+
+def send_at(order: Order) -> None:
+    """One by one, each for its time."""
+    for arguments in order.calls():
+        tasks[order.job].apply_async(arguments, eta=datetime.fromtimestamp(arguments[1], UTC))

@@ -6,7 +6,10 @@ import time
 
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
+from dramatiq.results import Results
+from dramatiq.results.backends import RedisBackend
 
+from benchmarks.peers import Order
 from benchmarks.peers.work import JOBS, SAFE, URL, program
 from benchmarks.peers.work import work as plain
 
@@ -21,9 +24,10 @@ SPEEDS = {"default": "8 threads", "fast": "64 threads"}
 HAS_BULK = False
 
 broker = RedisBroker(url=URL, **({"heartbeat_timeout": 5_000, "maintenance_chance": 100_000} if SAFE else {}))
+broker.add_middleware(Results(backend=RedisBackend(url=URL)))
 dramatiq.set_broker(broker)
 work = dramatiq.actor(plain)
-actors = {name: dramatiq.actor(function) for name, function in JOBS.items()}
+actors = {name: dramatiq.actor(function, store_results=name == "echo") for name, function in JOBS.items()}
 
 
 def command(url: str, setting: str) -> list[str]:  # noqa: ARG001
@@ -43,9 +47,14 @@ def worker(url: str, setting: str, processes: int) -> list[str]:  # noqa: ARG001
     return [program("dramatiq"), "--processes", str(processes), "--threads", threads, __name__]
 
 
-def send(job: str, file: str, jobs: int, every: float) -> None:
+def send(order: Order) -> None:
     """One by one."""
-    for _ in range(jobs):
-        actors[job].send(file, time.time())
-        if every:
-            time.sleep(every)
+    for arguments in order.calls():
+        actors[order.job].send(*arguments)
+
+
+def send_at(order: Order) -> None:
+    """One by one, each with its delay."""
+    for arguments in order.calls():
+        delay = int((arguments[1] - time.time()) * 1e3)
+        actors[order.job].send_with_options(args=arguments, delay=delay)

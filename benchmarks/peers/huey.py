@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
+from datetime import UTC, datetime
 
 from huey import RedisHuey, SqliteHuey
 
+from benchmarks.peers import Order
 from benchmarks.peers.work import JOBS, URL, program
 from benchmarks.peers.work import work as plain
 
@@ -41,9 +42,13 @@ def worker(url: str, setting: str, processes: int) -> list[str]:  # noqa: ARG001
     return [program("huey_consumer"), f"{__name__}.app", *pool, "-q"]
 
 
-def send(job: str, file: str, jobs: int, every: float) -> None:
+def send(order: Order) -> None:
     """One by one."""
-    for _ in range(jobs):
-        tasks[job](file, time.time())
-        if every:
-            time.sleep(every)
+    for arguments in order.calls():
+        tasks[order.job](*arguments)
+
+
+def send_at(order: Order) -> None:
+    """One by one, each for its time."""
+    for arguments in order.calls():
+        tasks[order.job].schedule(arguments, eta=datetime.fromtimestamp(arguments[1], UTC))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import time
+from datetime import UTC, datetime
+from itertools import islice
 
 from redis import Redis
 from rq import Queue, Retry
 
+from benchmarks.peers import Order
 from benchmarks.peers.work import JOBS, SAFE, URL, program, work
 
 NAME = "RQ Worker"
@@ -16,7 +18,13 @@ SETTINGS = {
     "default": "no retries, maintenance every 600 s",
     "safe": "Retry(max=3), maintenance and job monitoring every 5 s, worker ttl 20 s",
 }
-SPEEDS = {"default": "Worker", "fast": "SimpleWorker"}
+SPEEDS = {
+    "default": "Worker",
+    "fast": "SimpleWorker",
+    "logged": "SimpleWorker, log lines",
+    "scheduler": "SimpleWorker with scheduler",
+    "pool": "pool of 16 SimpleWorkers",
+}
 HAS_BULK = True
 
 # It looks for abandoned jobs only between two blocking pops, which last the worker ttl less 15 s.
@@ -39,36 +47,34 @@ def enqueue(file: str, jobs: int) -> None:
 
 def worker(url: str, setting: str, processes: int) -> list[str]:
     """One worker, or a pool of them."""
-    kind = "rq.worker.SimpleWorker" if setting == "fast" else "rq.worker.Worker"
-    if processes == 1:
-        return [program("rq"), "worker", "--url", url, "--worker-class", kind, "--quiet"]
-    return [
-        program("rq"),
-        "worker-pool",
-        "--url",
-        url,
-        "--worker-class",
-        kind,
-        "--quiet",
-        "--num-workers",
-        str(processes),
-    ]
+    kind = "rq.worker.Worker" if setting == "default" else "rq.worker.SimpleWorker"
+    options = ["--url", url, "--worker-class", kind, *([] if setting == "logged" else ["--quiet"])]
+    processes = 16 if setting == "pool" else processes
+    if processes > 1:
+        return [program("rq"), "worker-pool", *options, "--num-workers", str(processes)]
+    return [program("rq"), "worker", *options, *(["--with-scheduler"] if setting == "scheduler" else [])]
 
 
-def send(job: str, file: str, jobs: int, every: float) -> None:
+def send(order: Order) -> None:
     """One by one."""
     with Redis.from_url(URL) as client:
         queue = Queue(connection=client)
-        for _ in range(jobs):
-            queue.enqueue(JOBS[job], file, time.time())
-            if every:
-                time.sleep(every)
+        for arguments in order.calls():
+            queue.enqueue(JOBS[order.job], *arguments)
 
 
-def send_many(job: str, file: str, jobs: int) -> None:
-    """In bulk."""
+def send_many(order: Order) -> None:
+    """In bulk, a thousand per call."""
     with Redis.from_url(URL) as client:
         queue = Queue(connection=client)
-        for start in range(0, jobs, 1_000):
-            some = range(min(1_000, jobs - start))
-            queue.enqueue_many([Queue.prepare_data(JOBS[job], (file, time.time())) for _ in some])
+        calls = order.calls()
+        while some := list(islice(calls, 1_000)):
+            queue.enqueue_many([Queue.prepare_data(JOBS[order.job], arguments) for arguments in some])
+
+
+def send_at(order: Order) -> None:
+    """One by one, each for its time."""
+    with Redis.from_url(URL) as client:
+        queue = Queue(connection=client)
+        for arguments in order.calls():
+            queue.enqueue_at(datetime.fromtimestamp(arguments[1], UTC), JOBS[order.job], *arguments)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 from saq import Job, Queue
 
+from benchmarks.peers import Order
 from benchmarks.peers.work import ASYNC_JOBS, SAFE, SETTING, URL, program, work_async
 
 NAME = "SAQ"
@@ -28,9 +28,9 @@ async def work(context: dict[str, Any], *, file: str, number: int) -> None:  # n
     await work_async(file, number)
 
 
-async def run(context: dict[str, Any], *, job: str, file: str, sent: float) -> None:  # noqa: ARG001
+async def run(context: dict[str, Any], *, job: str, file: str, sent: float, data: str | None = None) -> Any:  # noqa: ARG001
     """One of the other jobs."""
-    await ASYNC_JOBS[job](file, sent)
+    return await ASYNC_JOBS[job](file, sent, *([data] if data else []))
 
 
 settings = {
@@ -63,14 +63,16 @@ def worker(url: str, setting: str, processes: int) -> list[str]:  # noqa: ARG001
     return [program("saq"), f"{__name__}.settings", "--workers", str(processes)]
 
 
-def send(job: str, file: str, jobs: int, every: float) -> None:
+def send(order: Order) -> None:
     """One by one."""
-    asyncio.run(_send(job, file, jobs, every))
+    asyncio.run(_send(order))
 
 
-async def _send(job: str, file: str, jobs: int, every: float) -> None:
-    for _ in range(jobs):
-        await queue.enqueue("run", job=job, file=file, sent=time.time())
-        if every:
-            await asyncio.sleep(every)
+send_at = send
+
+
+async def _send(order: Order) -> None:
+    for arguments in order.calls():
+        options = {"scheduled": int(arguments[1])} if order.last else {}  # it knows whole seconds
+        await queue.enqueue("run", job=order.job, **dict(zip(("file", "sent", "data"), arguments, strict=False)), **options)
     await queue.disconnect()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import shlex
+from datetime import UTC, datetime
 
-from taskiq_redis import RedisStreamBroker
+from taskiq import TaskiqScheduler
+from taskiq_redis import ListRedisScheduleSource, RedisAsyncResultBackend, RedisStreamBroker
 
-from benchmarks.peers.work import ASYNC_JOBS, SAFE, URL, program, work_async
+from benchmarks.peers import Order
+from benchmarks.peers.work import ASYNC_JOBS, SAFE, SETTING, URL, program, work_async
 
 NAME = "taskiq, stream"
 PROCESSES = "2 processes, 100 jobs each"
@@ -16,11 +19,19 @@ SETTINGS = {
     "default": "idle timeout 600 s, reads 100 at a time",
     "safe": "idle timeout 5 s, reads 1 at a time, its lock ends after 5 s",
 }
-SPEEDS = {"default": "100 at a time"}
+SPEEDS = {
+    "default": "100 at a time",
+    "results": "100 at a time, results kept 500 s",
+    "scheduler": "a scheduler beside it, which looks every second",
+}
 HAS_BULK = False
 
 safe = {"idle_timeout": 5_000, "xread_count": 1, "unacknowledged_lock_timeout": 5}
 broker = RedisStreamBroker(URL, **(safe if SAFE else {}))
+if SETTING == "results":
+    broker = broker.with_result_backend(RedisAsyncResultBackend(URL, result_ex_time=500))
+source = ListRedisScheduleSource(URL)
+scheduler = TaskiqScheduler(broker, [source])
 work = broker.task(work_async)
 tasks = {name: broker.task(function) for name, function in ASYNC_JOBS.items()}
 
@@ -43,19 +54,28 @@ async def _enqueue(file: str, jobs: int) -> None:
 
 
 def worker(url: str, setting: str, processes: int) -> list[str]:  # noqa: ARG001
-    """So many processes."""
-    return [program("taskiq"), "worker", f"{__name__}:broker", "--workers", str(processes), "--log-level", "WARNING"]
+    """So many processes, with a scheduler beside them where one is wanted."""
+    command = [program("taskiq"), "worker", f"{__name__}:broker", "--workers", str(processes), "--log-level", "WARNING"]
+    if setting != "scheduler":
+        return command
+    beside = [program("taskiq"), "scheduler", f"{__name__}:scheduler", "--update-interval", "1", "--log-level", "WARNING"]
+    return ["sh", "-c", f"{shlex.join(beside)} & exec {shlex.join(command)}"]
 
 
-def send(job: str, file: str, jobs: int, every: float) -> None:
+def send(order: Order) -> None:
     """One by one."""
-    asyncio.run(_send(job, file, jobs, every))
+    asyncio.run(_send(order))
 
 
-async def _send(job: str, file: str, jobs: int, every: float) -> None:
+send_at = send
+
+
+async def _send(order: Order) -> None:
     await broker.startup()
-    for _ in range(jobs):
-        await tasks[job].kiq(file, time.time())
-        if every:
-            await asyncio.sleep(every)
+    task = tasks[order.job]
+    for arguments in order.calls():
+        if order.last:
+            await task.schedule_by_time(source, datetime.fromtimestamp(arguments[1], UTC), *arguments)
+        else:
+            await task.kiq(*arguments)
     await broker.shutdown()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
+from datetime import UTC, datetime
 from typing import Any
 
+from benchmarks.peers import Order
 from benchmarks.peers.work import ASYNC_JOBS, JOBS, SETTING, URL, program, work
 from winch import Queue, call
 from winch.stores import open_store
@@ -18,6 +19,7 @@ SPEEDS = {
     "dropped": "result_ttl=0",
     "threads": "100 threads",
     "async": "async jobs",
+    "logged": "a log line per job",
 }
 HAS_BULK = True
 
@@ -36,23 +38,29 @@ def enqueue(file: str, jobs: int) -> None:
 
 def worker(url: str, setting: str, processes: int) -> list[str]:
     """A worker of so many executors."""
-    threads = ["--threads", "100"] if setting == "threads" else []
-    return [program("winch"), "worker", "--url", url, "--processes", str(processes), "--quiet", *threads]
+    options = ["--threads", "100"] if setting == "threads" else []
+    options += [] if setting == "logged" else ["--quiet"]
+    return [program("winch"), "worker", "--url", url, "--processes", str(processes), *options]
 
 
-def send(job: str, file: str, jobs: int, every: float) -> None:
+def send(order: Order) -> None:
     """One by one."""
-    queue, function = _queue(), _jobs()[job]
-    for _ in range(jobs):
-        queue.enqueue(function, file, time.time())
-        if every:
-            time.sleep(every)
+    queue, function = _queue(), _jobs()[order.job]
+    for arguments in order.calls():
+        queue.enqueue(function, *arguments)
 
 
-def send_many(job: str, file: str, jobs: int) -> None:
+def send_many(order: Order) -> None:
     """In bulk."""
-    function = _jobs()[job]
-    _queue().enqueue_many(call(function, file, time.time()) for _ in range(jobs))
+    function = _jobs()[order.job]
+    _queue().enqueue_many(call(function, *arguments) for arguments in order.calls())
+
+
+def send_at(order: Order) -> None:
+    """One by one, each for its time."""
+    queue, function = _queue(), _jobs()[order.job]
+    for arguments in order.calls():
+        queue.enqueue_at(datetime.fromtimestamp(arguments[1], UTC), function, *arguments)
 
 
 def _queue() -> Queue:

@@ -11,6 +11,7 @@ from pathlib import Path
 URL = os.environ.get("BENCH_URL", "redis://127.0.0.1:1/0")
 SETTING = os.environ.get("BENCH_SETTING", "default")
 SAFE = SETTING == "safe"
+"""The setting of the crash."""
 SECONDS = 0.02
 PAUSE = 0.05
 
@@ -45,18 +46,29 @@ def note(file: str, what: str, number: int) -> None:
 # ---- for speed ----
 
 
-def touch(file: str, sent: float) -> None:  # noqa: ARG001
+def touch(file: str, sent: float, data: str = "") -> None:  # noqa: ARG001
     """Leave a byte, so that the file's size is the number of jobs that ran."""
     append(file, b".")
 
 
-async def touch_async(file: str, sent: float) -> None:
+async def touch_async(file: str, sent: float, data: str = "") -> None:  # noqa: ARG001
     """The same for queues that live in an event loop."""
     touch(file, sent)
 
 
+def echo(file: str, sent: float, data: str) -> str:
+    """Leave a byte, and return what was given."""
+    touch(file, sent)
+    return data
+
+
+async def echo_async(file: str, sent: float, data: str) -> str:
+    """The same for queues that live in an event loop."""
+    return echo(file, sent, data)
+
+
 def stamp(file: str, sent: float) -> None:
-    """Leave how long ago it was sent, in milliseconds."""
+    """Leave how long ago it was sent, or due, in milliseconds."""
     append(file, f"{(time.time() - sent) * 1e3:.3f}\n".encode())
 
 
@@ -77,8 +89,8 @@ async def pause_async(file: str, sent: float) -> None:
     touch(file, sent)
 
 
-JOBS = {"touch": touch, "stamp": stamp, "pause": pause}
-ASYNC_JOBS = {"touch": touch_async, "stamp": stamp_async, "pause": pause_async}
+JOBS = {"touch": touch, "echo": echo, "stamp": stamp, "pause": pause}
+ASYNC_JOBS = {"touch": touch_async, "echo": echo_async, "stamp": stamp_async, "pause": pause_async}
 
 
 def append(file: str, line: bytes) -> None:

@@ -27,7 +27,7 @@ class Found:
     store: str
 
     def ours(self, workload: str, figure: str, setting: str = "default") -> float:
-        """winch's. A KeyError if it was not measured."""
+        """What winch has. A KeyError if it was not measured."""
         return self.figures[workload]["winch", self.store, setting][figure]
 
     def theirs(self, workload: str, figure: str, queue: str, setting: str) -> float:
@@ -42,7 +42,7 @@ class Found:
         return values
 
     def drained(self, setting: str = "default") -> float:
-        """winch's rate."""
+        """The rate of winch."""
         return self.ours("drain", "jobs/s", setting)
 
 
@@ -115,7 +115,11 @@ REDIS = (
 )  # fmt: skip
 
 SQLITE = (
-    Budget("enqueue_many, of RQ's", 4, lambda f: f.ours("enqueue", "bulk /s") / f.theirs("enqueue", "bulk /s", "rq", "fast")),
+    Budget(
+        "enqueue_many, of RQ's",
+        4,
+        lambda f: f.ours("enqueue", "bulk /s") / f.theirs("enqueue", "bulk /s", "rq", "fast"),
+    ),
     _most("latency p50, ms", 5, lambda f: f.ours("latency", "p50 ms")),
     _most("latency p99, ms", 10, lambda f: f.ours("latency", "p99 ms")),
 )

@@ -12,21 +12,20 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from redis import Redis
 
+from benchmarks.loops import drain, enlist, rate
 from benchmarks.measure import table
 from tests.servers import RedisServer
 from winch import JobStatus, Queue, call
 from winch.stores import open_store
-from winch.stores.contract import TURN_BATCH, Outcome, Store, WorkerInfo
+from winch.stores.contract import Store
 
 FUNCTION = "benchmarks.noop.noop"
 ENQUEUED, DRAINED, CALLS = 1_000, 1_000, 20
-WORKER, EXECUTOR = "bench.1", "bench.1.1"
 
 
 def main() -> int:
@@ -75,30 +74,11 @@ def _measure(store: Store, jobs: int, queues: int) -> list[float]:
     every = [Queue(name, connection=store) for name in names]
     for queue in every:
         queue.enqueue_many(call(FUNCTION) for _ in range(jobs // queues))
-    enqueue = _rate(ENQUEUED, lambda: [every[n % queues].enqueue(FUNCTION) for n in range(ENQUEUED)])
-    counts = _rate(CALLS, lambda: [store.counts() for _ in range(CALLS)])
-    page = _rate(CALLS, lambda: [store.list(names[0], JobStatus.QUEUED, limit=50) for _ in range(CALLS)])
-    return [enqueue, _drain(store, names), counts, page]
-
-
-def _drain(store: Store, names: list[str]) -> float:
-    """Turns of a hundred jobs, with all queues named, until so many are done."""
-    store.enlist(WorkerInfo(WORKER, "bench", "host", "boot", 1, 1, tuple(names), "0", 60_000, 5_000, 1))
-    store.enlist_executor(WORKER, EXECUTOR)
-    number, done, outcomes = 0, 0, list[Outcome]()
-    began = time.perf_counter()
-    while done < DRAINED:
-        number += 1
-        claims = store.turn(EXECUTOR, number, outcomes, (), names, TURN_BATCH, {}).claims
-        outcomes = [Outcome(claim.token, claim.id, "finished") for claim in claims]
-        done += len(claims)
-    return done / (time.perf_counter() - began)
-
-
-def _rate(calls: int, action: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    action()
-    return calls / (time.perf_counter() - began)
+    enqueue = rate(ENQUEUED, lambda: [every[n % queues].enqueue(FUNCTION) for n in range(ENQUEUED)])
+    counts = rate(CALLS, lambda: [store.counts() for _ in range(CALLS)])
+    page = rate(CALLS, lambda: [store.list(names[0], JobStatus.QUEUED, limit=50) for _ in range(CALLS)])
+    enlist(store, names)
+    return [enqueue, rate(DRAINED, lambda: drain(store, names, DRAINED)), counts, page]
 
 
 if __name__ == "__main__":

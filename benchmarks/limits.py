@@ -1,16 +1,17 @@
-"""How near winch comes to what its parts allow: calls beside bare round trips, in one run.
+"""How near winch comes to what its parts allow: calls beside bare round trips and bare loops, in one run.
 
     make bench BENCH=limits [ARGS='--rounds 5']
 
 Each line is measured in turn in every round; the medians are printed, and the ratio to the line that the group names first.
-Redis is private and on a Unix socket, for all alike; the database is a new file.
+Redis is private and on a Unix socket, for all alike; the database is a new file. Last comes what a job takes in Redis above its
+payload and its result. The floor beneath the latency is `bare` in benchmarks.queues.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import sqlite3
+import contextlib
 import statistics
 import sys
 import tempfile
@@ -24,14 +25,21 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from rq import Queue as RQQueue
 
+from benchmarks.loops import bare_table, claim_and_settle, drain, enlist, insert, put, rate, redis_benchmark
 from benchmarks.measure import table
 from benchmarks.noop import noop
 from tests.servers import RedisServer
 from winch import Queue, call
+from winch.stores import open_store
+
+Groups = dict[str, dict[str, Callable[[], float]]]
 
 ONE_BY_ONE = 2_000
 BULK = 10_000
 CALLERS = 100
+TURNED = 20_000
+"""Jobs of the loops: some tenths of a second."""
+SIZES = (30, 300)
 SCRIPT = "redis.call('SET', KEYS[1] .. ARGV[1], ARGV[2]) return 1"
 
 
@@ -41,23 +49,55 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
     with RedisServer() as server, tempfile.TemporaryDirectory() as folder:
-        groups = _groups(server.url, Path(folder))
-        rates: dict[tuple[str, str], list[float]] = defaultdict(list)
-        for _ in range(rounds):
-            for group, measures in groups.items():
-                for name, measure in measures.items():
-                    with Redis.from_url(server.url) as client:
-                        client.flushall()
-                    rates[group, name].append(measure())
+        groups = _groups(server.url, Path(folder)) | _loops(server, Path(folder))
+        rates = _measure(groups, server.url, rounds)
+        sizes = _sizes(server.url)
     for group, measures in groups.items():
-        base = statistics.median(rates[group, next(iter(measures))])
-        medians = [(name, statistics.median(rates[group, name])) for name in measures]
-        rows = [(name, f"{rate:,.0f}", f"{rate / base:.2f}") for name, rate in medians]
+        medians = [(name, statistics.median(rates[group, name])) for name in measures if rates[group, name]]
+        rows = [(name, f"{each:,.0f}", f"{each / medians[0][1]:.2f}") for name, each in medians]
         print(f"\n{table([group, 'per second', 'ratio'], rows)}")
+    print(f"\n{table(['Redis: bytes of payload, and of result', 'above it, queued', 'above both, finished'], sizes)}")
     return 0
 
 
-def _groups(url: str, folder: Path) -> dict[str, dict[str, Callable[[], float]]]:
+def _measure(groups: Groups, url: str, rounds: int) -> dict[tuple[str, str], list[float]]:
+    rates: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for number in range(rounds):
+        for group, measures in groups.items():
+            for name, measure in measures.items():
+                _flush(url)
+                try:
+                    rates[group, name].append(measure())
+                except FileNotFoundError as error:
+                    if number == 0:
+                        print(f"skipped: {name} ({error})")
+    return rates
+
+
+def _flush(url: str) -> None:
+    with Redis.from_url(url) as client:
+        client.flushall()
+
+
+def _sizes(url: str) -> list[list[str]]:
+    """What so many jobs with payloads and results of 30 and of 300 bytes add to the server's memory, less those bytes."""
+    rows: list[list[str]] = []
+    for size in SIZES:
+        _flush(url)
+        with contextlib.closing(open_store(url)) as store, Redis.from_url(url) as client:
+            enlist(store, ["bench"])
+            put(store, BULK, bytes(size))
+            drain(store, ["bench"], BULK, bytes(size))  # what the store has but once is there before it is measured
+            empty = client.info("memory")["used_memory"]
+            put(store, BULK, bytes(size))
+            queued = client.info("memory")["used_memory"] - empty
+            drain(store, ["bench"], BULK, bytes(size), first=BULK)
+            finished = client.info("memory")["used_memory"] - empty
+        rows.append([str(size), f"{queued / BULK - size:.0f}", f"{finished / BULK - 2 * size:.0f}"])
+    return rows
+
+
+def _groups(url: str, folder: Path) -> Groups:
     fresh = count()
 
     def new_file() -> str:
@@ -69,13 +109,14 @@ def _groups(url: str, folder: Path) -> dict[str, dict[str, Callable[[], float]]]
             "redis-py LPUSH": lambda: _lpush(url),
             "winch enqueue, Redis": lambda: _enqueue(url),
             "RQ enqueue": lambda: _enqueue_rq(url),
-            "SQLite, an INSERT per transaction": lambda: _insert(folder / f"{next(fresh)}.db"),
+            "SQLite, an INSERT per transaction": lambda: _insert(folder / f"{next(fresh)}.bare", ONE_BY_ONE, 1),
             "winch enqueue, SQLite": lambda: _enqueue(new_file()),
         },
         "in bulk": {
             "RQ enqueue_many": lambda: _enqueue_many_rq(url),
             "winch enqueue_many, Redis": lambda: _enqueue_many(url),
             "winch enqueue_many, SQLite": lambda: _enqueue_many(new_file()),
+            "SQLite, 1,000 INSERTs per transaction": lambda: _insert(folder / f"{next(fresh)}.bare", BULK, 1_000),
         },
         f"{CALLERS} callers in one event loop": {
             "redis.asyncio, SET": lambda: asyncio.run(_async_set(url)),
@@ -85,10 +126,39 @@ def _groups(url: str, folder: Path) -> dict[str, dict[str, Callable[[], float]]]
     }
 
 
-def _rate(jobs: int, action: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    action()
-    return jobs / (time.perf_counter() - began)
+def _loops(server: RedisServer, folder: Path) -> Groups:
+    fresh = count()
+    value = "x" * 150  # as long as the record of a small job
+    return {
+        "claim and settle by hundreds, nothing run": {
+            "bare loop on SQLite": lambda: _bare_loop(folder / f"{next(fresh)}.loop"),
+            "winch's turns, SQLite": lambda: _turns(f"sqlite:///{folder}/{next(fresh)}-turns.db"),
+            "winch's turns, Redis": lambda: _turns(server.url),
+        },
+        "redis-benchmark, 50 clients, -P 64": {
+            "LPUSH": lambda: redis_benchmark(server.socket, "LPUSH", "list", value),
+            "EVALSHA of a script that sets a key": lambda: _scripts(server, value),
+        },
+    }
+
+
+def _bare_loop(path: Path) -> float:
+    with contextlib.closing(bare_table(path)) as db:
+        insert(db, TURNED, 1_000)
+        return rate(TURNED, lambda: claim_and_settle(db))
+
+
+def _turns(url: str) -> float:
+    with contextlib.closing(open_store(url)) as store:
+        enlist(store, ["bench"])
+        put(store, TURNED)
+        return rate(TURNED, lambda: drain(store, ["bench"], TURNED))
+
+
+def _scripts(server: RedisServer, value: str) -> float:
+    with Redis.from_url(server.url) as client:
+        sha = client.script_load(SCRIPT)
+    return redis_benchmark(server.socket, "EVALSHA", str(sha), "1", "bench:", "key", value)
 
 
 def _evalsha(url: str) -> float:
@@ -100,49 +170,41 @@ def _evalsha(url: str) -> float:
             for number in range(ONE_BY_ONE):
                 client.evalsha(sha, 1, "bench:", str(number), value)
 
-        return _rate(ONE_BY_ONE, action)
+        return rate(ONE_BY_ONE, action)
 
 
 def _lpush(url: str) -> float:
     with Redis.from_url(url) as client:
-        return _rate(ONE_BY_ONE, lambda: [client.lpush("list", b"x" * 150) for _ in range(ONE_BY_ONE)])
+        return rate(ONE_BY_ONE, lambda: [client.lpush("list", b"x" * 150) for _ in range(ONE_BY_ONE)])
 
 
 def _enqueue(url: str) -> float:
     queue = Queue("default", url)
     queue.enqueue(noop)
-    return _rate(ONE_BY_ONE, lambda: [queue.enqueue(noop) for _ in range(ONE_BY_ONE)])
+    return rate(ONE_BY_ONE, lambda: [queue.enqueue(noop) for _ in range(ONE_BY_ONE)])
 
 
 def _enqueue_rq(url: str) -> float:
     with Redis.from_url(url) as client:
         queue = RQQueue(connection=client)
-        return _rate(ONE_BY_ONE, lambda: [queue.enqueue(noop) for _ in range(ONE_BY_ONE)])
+        return rate(ONE_BY_ONE, lambda: [queue.enqueue(noop) for _ in range(ONE_BY_ONE)])
 
 
-def _insert(path: Path) -> float:
-    db = sqlite3.connect(path, isolation_level=None)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")
-    db.execute("CREATE TABLE jobs (id INTEGER PRIMARY KEY, payload BLOB)")
-    value = b"x" * 150
-    rate = _rate(
-        ONE_BY_ONE, lambda: [db.execute("INSERT INTO jobs (payload) VALUES (?)", (value,)) for _ in range(ONE_BY_ONE)]
-    )
-    db.close()
-    return rate
+def _insert(path: Path, jobs: int, batch: int) -> float:
+    with contextlib.closing(bare_table(path)) as db:
+        return rate(jobs, lambda: insert(db, jobs, batch))
 
 
 def _enqueue_many(url: str) -> float:
     queue = Queue("default", url)
     queue.enqueue(noop)
-    return _rate(BULK, lambda: queue.enqueue_many(call(noop) for _ in range(BULK)))
+    return rate(BULK, lambda: queue.enqueue_many(call(noop) for _ in range(BULK)))
 
 
 def _enqueue_many_rq(url: str) -> float:
     with Redis.from_url(url) as client:
         queue = RQQueue(connection=client)
-        return _rate(BULK, lambda: queue.enqueue_many([RQQueue.prepare_data(noop) for _ in range(BULK)]))
+        return rate(BULK, lambda: queue.enqueue_many([RQQueue.prepare_data(noop) for _ in range(BULK)]))
 
 
 async def _async_set(url: str) -> float:

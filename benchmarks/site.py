@@ -169,6 +169,7 @@ class Site:
                 return int(client.info("memory")["used_memory"])
         with contextlib.closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as db:
             pages, free, size = (
-                int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
+                int(db.execute(f"PRAGMA {name}").fetchone()[0])
+                for name in ("page_count", "freelist_count", "page_size")
             )
         return (pages - free) * size

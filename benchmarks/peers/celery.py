@@ -53,7 +53,9 @@ def enqueue(file: str, jobs: int) -> None:
 
 def worker(url: str, setting: str, processes: int) -> list[str]:  # noqa: ARG001
     """A pool of processes, or of threads: then a hundred."""
-    options = ["--pool", "threads", "--concurrency", "100"] if setting == "threads" else ["--concurrency", str(processes)]
+    options = (
+        ["--pool", "threads", "--concurrency", "100"] if setting == "threads" else ["--concurrency", str(processes)]
+    )
     if setting == "fast":
         options += ["--prefetch-multiplier", "64", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     return [program("celery"), "-A", __name__, "worker", *options, "--loglevel", "WARNING"]

@@ -11,7 +11,7 @@ from rq import Queue, Retry
 from benchmarks.peers import Order
 from benchmarks.peers.work import JOBS, SAFE, URL, program, work
 
-NAME = "RQ Worker"
+NAME = "RQ"
 PROCESSES = "1 process and a child per job"
 STORES = ("redis",)
 SETTINGS = {

@@ -74,5 +74,7 @@ send_at = send
 async def _send(order: Order) -> None:
     for arguments in order.calls():
         options = {"scheduled": int(arguments[1])} if order.last else {}  # it knows whole seconds
-        await queue.enqueue("run", job=order.job, **dict(zip(("file", "sent", "data"), arguments, strict=False)), **options)
+        await queue.enqueue(
+            "run", job=order.job, **dict(zip(("file", "sent", "data"), arguments, strict=False)), **options
+        )
     await queue.disconnect()

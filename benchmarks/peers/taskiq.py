@@ -58,7 +58,15 @@ def worker(url: str, setting: str, processes: int) -> list[str]:  # noqa: ARG001
     command = [program("taskiq"), "worker", f"{__name__}:broker", "--workers", str(processes), "--log-level", "WARNING"]
     if setting != "scheduler":
         return command
-    beside = [program("taskiq"), "scheduler", f"{__name__}:scheduler", "--update-interval", "1", "--log-level", "WARNING"]
+    beside = [
+        program("taskiq"),
+        "scheduler",
+        f"{__name__}:scheduler",
+        "--update-interval",
+        "1",
+        "--log-level",
+        "WARNING",
+    ]
     return ["sh", "-c", f"{shlex.join(beside)} & exec {shlex.join(command)}"]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from benchmarks.site import Site
 from benchmarks.workloads.costs import calls, footprint, memory
 from benchmarks.workloads.rates import drain, drain2, enqueue, payload_1k, payload_100k
-from benchmarks.workloads.times import lateness, latency, waiting
+from benchmarks.workloads.times import latency, lateness, waiting
 
 Figures = dict[str, float]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from huey import RedisHuey, SqliteHuey
 
 from benchmarks.peers import Order
-from benchmarks.peers.work import JOBS, URL, program
+from benchmarks.peers.work import JOBS, ROOMY_URL, URL, program
 from benchmarks.peers.work import work as plain
 
 NAME = "Huey"
@@ -20,7 +20,7 @@ HAS_BULK = False
 if URL.startswith("sqlite:///"):
     app = SqliteHuey("bench", filename=URL.removeprefix("sqlite:///"))
 else:
-    app = RedisHuey("bench", url=URL)
+    app = RedisHuey("bench", url=ROOMY_URL)
 work = app.task()(plain)
 tasks = {name: app.task()(function) for name, function in JOBS.items()}
 

@@ -8,7 +8,7 @@ from typing import Any
 from saq import Job, Queue
 
 from benchmarks.peers import Order
-from benchmarks.peers.work import ASYNC_JOBS, SAFE, SETTING, URL, program, work_async
+from benchmarks.peers.work import ASYNC_JOBS, ROOMY_URL, SAFE, SETTING, program, work_async
 
 NAME = "SAQ"
 PROCESSES = "2 processes, 10 jobs each"
@@ -20,7 +20,7 @@ SETTINGS = {
 SPEEDS = {"default": "10 at a time", "fast": "100 at a time"}
 HAS_BULK = False
 
-queue = Queue.from_url(URL)
+queue = Queue.from_url(ROOMY_URL)
 
 
 async def work(context: dict[str, Any], *, file: str, number: int) -> None:  # noqa: ARG001

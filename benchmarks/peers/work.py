@@ -15,6 +15,9 @@ SAFE = SETTING == "safe"
 SECONDS = 0.02
 PAUSE = 0.05
 
+ROOMY_URL = f"{URL}?max_connections=1000"
+"""For those who need a connection per job at a time: redis-py's pools end at a hundred."""
+
 
 def program(name: str) -> str:
     """The path of a command that was installed beside this interpreter."""

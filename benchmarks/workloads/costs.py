@@ -65,6 +65,7 @@ def calls(site: Site) -> dict[str, float]:
             "commands, those in scripts too": (sum(each["calls"] for each in stats.values()) - 2) / ran,
             "longest script ms, enqueueing": enqueueing,
             "draining": _longest_script(client),
+            "p50": _typical_script(client),
         }
 
 
@@ -76,6 +77,12 @@ def _longest_script(client: Redis) -> float:
     """Milliseconds; 0 if none was worth a note."""
     entries: list[dict[str, Any]] = client.slowlog_get(100_000)
     return max((each["duration"] for each in entries if b"EVAL" in each["command"][:5].upper()), default=0) / 1e3
+
+
+def _typical_script(client: Redis) -> float:
+    """Milliseconds of half of the scripts since the statistics were reset; 0 if there were none, or before Redis 7."""
+    stats: dict[str, dict[str, float]] = client.info("latencystats")
+    return stats.get("latency_percentiles_usec_evalsha", {"p50": 0.0})["p50"] / 1e3
 
 
 def footprint(site: Site) -> dict[str, float]:

@@ -256,17 +256,22 @@ class ModelStore:
             suspect=False,
             pending=0,
         )
-        for callback in self.callbacks[id]:
-            if EVENTS.get(state) == callback.event:
-                self.call_back(job, callback)
+        self.call_back(job, EVENTS.get(state))
         self.firing.append(Ended(id, state is S.FINISHED, False, self.children.pop(id, [])))
         if keep == 0:
             self.vanish(id)
 
-    def call_back(self, parent: JobRecord, callback: NewCallback) -> None:
-        """Create a callback job with the parent's record in it."""
-        id = callback_id(parent.id, callback.event, parent.created_at, parent.attempts)
-        keep = parent.result_ttl if parent.state is S.FINISHED else parent.failure_ttl
+    def call_back(self, parent: JobRecord, event: CallbackEvent | None, *, each: bool = False) -> None:
+        """Create the callback jobs of an event; with `each` only those that hear of every failed attempt."""
+        callbacks = [callback for callback in self.callbacks[parent.id] if callback.event == event]
+        for place, callback in reversed(list(enumerate(callbacks))):
+            if callback.each or not each:
+                self.create_callback(parent, callback, place)
+
+    def create_callback(self, parent: JobRecord, callback: NewCallback, place: int) -> None:
+        """Create a callback job with the parent's record in it, at the front."""
+        id = callback_id(parent.id, callback.event, parent.created_at, parent.attempts, place)
+        keep = parent.result_ttl if callback.event == "success" else parent.failure_ttl
         self.jobs[id] = JobRecord(
             id=id,
             queue=parent.queue,
@@ -463,25 +468,37 @@ class ModelStore:
         if not self.holds(executor, outcome.token, id):
             return False
         worker = self.fleet[self.executors[executor]]
-        worker.finished += kind == "finished"
+        worker.finished += kind in ("finished", "repeat")
         worker.failed += kind == "failed"
         worker.run_ms += outcome.run
         ended = self.clock() - outcome.age
         if kind != "returned" or outcome.detail:
-            self.attempt(id, kind, outcome.reason, outcome.detail, ended, outcome.run)
+            recorded: OutcomeKind = "finished" if kind == "repeat" else kind
+            self.attempt(id, recorded, outcome.reason, outcome.detail, ended, outcome.run)
         if kind == "returned":
             self.release(id, S.QUEUED)
         elif kind == "retry":
             self.put(id, fails=self.jobs[id].fails + outcome.counts, suspect=False)
-            if outcome.delay:
-                self.release(id, S.SCHEDULED)
-                self.schedule(id, self.clock() + outcome.delay)
-            else:
-                self.release(id, S.QUEUED)
-                self.queue(id, outcome.at_front)
+            self.run_again(outcome)
+            if outcome.counts:
+                self.call_back(self.jobs[id], "failure", each=True)
+        elif kind == "repeat":
+            fresh = {"fails": 0, "crashes": 0, "suspect": False, "result": outcome.result}
+            self.put(id, repeats=self.jobs[id].repeats + 1, **fresh)
+            self.run_again(outcome)
+            self.call_back(self.jobs[id], "success")
         else:
             self.end(id, S(kind), outcome.reason, outcome.result if kind == "finished" else b"", ended)
         return True
+
+    def run_again(self, outcome: Outcome) -> None:
+        """At once, or after a delay."""
+        if outcome.delay:
+            self.release(outcome.id, S.SCHEDULED)
+            self.schedule(outcome.id, self.clock() + outcome.delay)
+        else:
+            self.release(outcome.id, S.QUEUED)
+            self.queue(outcome.id, outcome.at_front)
 
     def claim(self, executor: str, queues: Sequence[str], room: int) -> tuple[tuple[Claim, ...], bool, bool]:
         """Claims, whether to turn again at once, and whether a suspect could not be taken."""
@@ -514,7 +531,7 @@ class ModelStore:
         held = {"token": token, "executor": executor, "worker": worker, "started_at": now}
         self.put(job.id, state=S.STARTED, begun=job.suspect, **held)
         copied = ("id", "queue", "payload", "meta", "suspect", "fails", "attempts", "crashes", "created_at")
-        copied += ("enqueued_at", "priority", "parent")
+        copied += ("enqueued_at", "priority", "parent", "repeats")
         return Claim(token=token, wait=now - job.enqueued_at, **{name: getattr(job, name) for name in copied})
 
     def count(self, tally: Tally) -> None:
@@ -615,6 +632,7 @@ class ModelStore:
             self.end(job.id, S.FAILED, "crashed")
         else:
             self.release(job.id, S.QUEUED, suspect=True)
+            self.call_back(self.jobs[job.id], "failure", each=True)
 
     @numbered
     def promote(self, *, call: Call | None = None) -> int | None:
@@ -773,7 +791,7 @@ class ModelStore:
         job = self.must(id)
         if job.state not in ENDED:
             raise InvalidJobOperation(f"{id} is {job.state}")
-        fresh = {"fails": 0, "crashes": 0, "result": b"", "reason": "", "suspect": False, "worker": ""}
+        fresh = {"fails": 0, "crashes": 0, "repeats": 0, "result": b"", "reason": "", "suspect": False, "worker": ""}
         self.put(id, expires_at=0, ended_at=0, **fresh)
         self.queue(id, at_front)
         return job.state
@@ -838,6 +856,7 @@ def essence(job: JobRecord) -> dict[str, Any]:
     """What two stores must agree on: all of a record but its times and its token."""
     ended = job.state in ENDED
     copied = ("queue", "state", "payload", "reason", "priority", "fails", "crashes", "max_crashes", "attempts", "begun")
+    copied += ("repeats",)
     copied += ("ttl", "result_ttl", "failure_ttl", "pending", "on_failure", "executor", "worker", "result", "meta")
     return {
         **{name: getattr(job, name) for name in copied},

@@ -19,7 +19,7 @@ def new_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def callback_id(parent: str, event: str, created_at: int, attempts: int) -> str:
+def callback_id(parent: str, event: str, created_at: int, attempts: int, place: int = 0) -> str:
     """The id of the callback job of one end of a job: the first 16 bytes of a SHA-1, so that Lua can make it too.
 
     Args:
@@ -27,6 +27,8 @@ def callback_id(parent: str, event: str, created_at: int, attempts: int) -> str:
         event: `success`, `failure` or `stopped`.
         created_at: The parent's, which differs between two jobs that used the id one after the other.
         attempts: The parent's `attempts` when it ended, which differs between two ends of one job.
+        place: Among the parent's callbacks of that event, counted from 0.
     """
-    digest = hashlib.sha1(f"{parent}:{event}:{created_at}:{attempts}".encode(), usedforsecurity=False)
+    text = f"{parent}:{event}:{created_at}:{attempts}" + (f":{place}" if place else "")
+    digest = hashlib.sha1(text.encode(), usedforsecurity=False)
     return str(uuid.UUID(bytes=digest.digest()[:16]))

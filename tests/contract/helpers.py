@@ -269,7 +269,8 @@ def is_sound(found: JobRecord) -> bool:
     assert (found.executor != "") is running, found
     assert found.begun is False or running, found
     assert (found.ended_at > 0) is ended, found
-    assert ended or (found.reason, found.result, found.expires_at) == ("", b"", 0), found
+    assert ended or (found.reason, found.expires_at) == ("", 0), found
+    assert ended or found.repeats or found.result == b"", found
     assert (found.pending > 0) is (found.state is S.DEFERRED), found
     assert found.due_at > 0 if found.state is S.SCHEDULED else found.due_at == 0 or found.state is S.DEFERRED, found
     assert len(found.history) == min(found.attempts, HISTORY), found

@@ -69,11 +69,12 @@ STEPS = int(os.environ.get("WINCH_MACHINE_STEPS", "50"))
 EXAMPLES = int(os.environ.get("WINCH_MACHINE_EXAMPLES", "0"))
 
 MADE = tuple(NewCallback(event, event.encode()) for event in EVENTS.values())
+SEVERAL = (*MADE, NewCallback("failure", b"each", each=True), NewCallback("success", b"again"))
 REASONS = {"failed": "raised", "retry": "timeout", "stopped": "stopped", "returned": "interrupted"}
 STEP = {"turn": 14, "enqueue": 6, "control": 5, "beat": 2, "retire": 3, "retire_worker": 1, "again": 3}
 MISCHIEF = {"turn": 8, "enqueue": 3, "control": 4, "beat": 2, "retire": 2}  # what meets with it
 CLIENTS: tuple[str, ...] = ("c1", "c2", "c3", "c4")
-KIND = {"finished": 4, "failed": 2, "retry": 2, "returned": 1, "stopped": 1}
+KIND = {"finished": 4, "failed": 2, "retry": 2, "returned": 1, "stopped": 1, "repeat": 1}
 CONTROL = {"cancel": 4, "requeue": 4, "delete": 2, "promote": 2, "pause": 1, "annotate": 1, "empty": 1, "forget": 1}
 
 T = TypeVar("T")
@@ -258,7 +259,7 @@ class StoreBesideModel(RuleBasedStateMachine):
             max_crashes=dice.choice([1, 2, 2, 3, 5]),
             parents=tuple(dice.sample(known, min(len(known), dice.choice([0, 0, 1, 1, 2])))),
             on_failure=cast("OnFailure", dice.choice(["cancel", "wait", "run"])),
-            callbacks=dice.choice([(), (), MADE, MADE[:1], MADE[1:]]),
+            callbacks=dice.choice([(), (), MADE, MADE[:1], SEVERAL]),
         )
 
     def control(self, dice: Dice) -> None:

@@ -1,5 +1,7 @@
 """Callbacks: the job that the end of another creates, once per end, whoever ends it."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.contract.helpers import (
@@ -25,10 +27,10 @@ EVENTS: dict[OutcomeKind, CallbackEvent] = {"finished": "success", "failed": "fa
 ALL = tuple(NewCallback(event, event.encode()) for event in EVENTS.values())
 
 
-def created(store: Store, parent: str, event: CallbackEvent) -> str:
+def created(store: Store, parent: str, event: CallbackEvent, place: int = 0) -> str:
     """The id of the callback of a parent's last end."""
     found = record(store, parent)
-    return callback_id(parent, event, found.created_at, found.attempts)
+    return callback_id(parent, event, found.created_at, found.attempts, place)
 
 
 @pytest.mark.parametrize("kind", EVENTS)
@@ -151,6 +153,86 @@ def test_repeated_turns_call_once(store: Store) -> None:
     run(store, callback)
     executor.again(outcome(claim))
     assert store.counts()["q"] == dict.fromkeys(S, 0)
+
+
+# ---- several, and at each attempt -----------------------------------------------------------------------------------
+
+SEVERAL = (
+    NewCallback("failure", b"first"),
+    NewCallback("success", b"good"),
+    NewCallback("failure", b"second", each=True),
+    NewCallback("failure", b"third", each=True),
+)
+
+
+def payloads(store: Store) -> list[bytes]:
+    """Of the queued jobs, in the order in which they will run."""
+    return [record(store, one).payload for one in ids(store, "q", S.QUEUED)]
+
+
+def test_several_of_one_event(store: Store) -> None:
+    """All callbacks of an event are created, in the order in which they were given, each under an id of its own."""
+    parent = add(store, callbacks=SEVERAL)
+    run(store, parent, "failed")
+    assert payloads(store) == [b"first", b"second", b"third"]
+    assert ids(store, "q", S.QUEUED) == [created(store, parent, "failure", place) for place in range(3)]
+
+
+def test_each_failed_attempt(store: Store) -> None:
+    """Those that hear of each failed attempt are created after it, under the ids that they have at that attempt."""
+    parent = add(store, callbacks=SEVERAL)
+    executor = lane(store)
+    executor.settle(executor.one(), "retry", reason="raised", detail=b"why", delay=60_000)
+    assert payloads(store) == [b"second", b"third"]
+    assert ids(store, "q", S.QUEUED) == [created(store, parent, "failure", place) for place in (1, 2)]
+    [first, _] = executor.claim(2)
+    assert first.parent is not None
+    assert (first.parent.id, first.parent.state, first.parent.fails) == (parent, S.SCHEDULED, 1)
+    assert [(each.outcome, each.detail) for each in first.parent.history] == [("retry", b"why")]
+
+
+def test_an_attempt_that_does_not_count_has_not_failed(store: Store) -> None:
+    """A retry that does not count, and a run that is given back, call nobody, `each` or not."""
+    parent = add(store, callbacks=SEVERAL)
+    executor = lane(store)
+    executor.settle(executor.one(), "retry", counts=False)
+    executor.settle(executor.one(), "returned", reason="interrupted", detail=b"d")
+    assert ids(store, "q", S.QUEUED) == [parent]
+
+
+def test_a_charged_crash_is_a_failed_attempt(store: Store) -> None:
+    """A crash that is charged and does not end the job creates the callbacks of each failed attempt."""
+    parent = add(store, callbacks=SEVERAL)
+    executor = lane(store)
+    executor.begin(executor.one())
+    executor.crash(detail="signal 9")
+    assert payloads(store) == [b"payload", b"second", b"third"]
+    second = created(store, parent, "failure", 1)
+    carried = record(store, second).parent
+    assert carried is not None
+    assert (carried.state, carried.crashes, carried.history[-1].detail) == (S.QUEUED, 1, b"signal 9")
+
+
+def test_how_long_a_callback_of_an_attempt_is_kept(store: Store) -> None:
+    """A callback of a failed attempt is kept as long as a failed parent is."""
+    parent = add(store, result_ttl=70_000, failure_ttl=90_000, callbacks=SEVERAL)
+    executor = lane(store)
+    executor.settle(executor.one(), "retry", delay=60_000)
+    assert record(store, created(store, parent, "failure", 1)).result_ttl == 90_000
+
+
+def test_callbacks_of_a_callback_that_is_retried(store: Store) -> None:
+    """A callback that is retried, as a webhook is, keeps the parent that it carries."""
+    parent = add(store, callbacks=ALL)
+    run(store, parent)
+    executor = lane(store)
+    first = executor.one()
+    executor.settle(first, "retry", reason="raised")
+    second = executor.one()
+    assert first.parent is not None
+    assert second.parent is not None
+    assert replace(second.parent, now=0) == replace(first.parent, now=0)
+    assert second.fails == 1
 
 
 # ---- whoever ends the job -------------------------------------------------------------------------------------------

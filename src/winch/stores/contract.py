@@ -90,7 +90,7 @@ KEEP_FINISHED, KEEP_FAILED = 500_000, 100_000
 
 CallbackEvent = Literal["success", "failure", "stopped"]
 OnFailure = Literal["cancel", "wait", "run"]
-OutcomeKind = Literal["finished", "failed", "retry", "returned", "stopped"]
+OutcomeKind = Literal["finished", "failed", "retry", "returned", "stopped", "repeat"]
 
 
 class StaleCall(WorkerError):
@@ -111,18 +111,22 @@ class Call(NamedTuple):
 class NewCallback:
     """A job to create when its parent ends in a certain way: kind `callback`, the parent's queue, its front.
 
-    The callback job's id is `winch.ids.callback_id` (parent id, event, the parent's `created_at` and `attempts`), so that
-    every store makes the same. Its record carries the parent as it ended (`JobRecord.parent`). It has the parent's
-    `result_ttl` if the parent finished, else `failure_ttl`; no own callbacks, no parents; priority and max_crashes as its
+    The callback job's id is `winch.ids.callback_id` (parent id, event, the parent's `created_at` and `attempts`, and its
+    place among the parent's callbacks of that event), so that every store makes the same. Several stand in the order in
+    which they were given. Its record carries the parent as it was then (`JobRecord.parent`). For `success` it has the
+    parent's `result_ttl`, else its `failure_ttl`; no own callbacks, no parents, no group; priority and max_crashes as its
     parent.
 
     Attributes:
-        event: `success` (state finished), `failure` (state failed), `stopped` (state stopped).
+        event: `success` (the job finished, or repeats), `failure` (state failed), `stopped` (state stopped).
         payload: The callback job's payload.
+        each: For `failure`: also after an attempt that failed and is retried, that is an outcome `retry` that counts, or a
+            charged crash. The parent that it carries is queued or scheduled then.
     """
 
     event: CallbackEvent
     payload: bytes
+    each: bool = False
 
 
 class NewLimit(NamedTuple):
@@ -163,7 +167,7 @@ class NewJob:
         parents: Jobs it waits for, at most 10,000, none twice. Earlier jobs of the same call may be named.
         on_failure: What becomes of it when a parent ends other than finished: `cancel` it, `wait` on (for a requeue of the
             parent), or `run` it all the same.
-        callbacks: At most one per event.
+        callbacks: Any number, also several of one event.
         limits: At most eight, each with a key of its own.
         group: The id of the group it belongs to, `""` for none.
     """
@@ -201,15 +205,17 @@ class Outcome(NamedTuple):
         id: The job's.
         kind: `finished`, `failed` and `stopped` end the job. `retry` puts it into `queued`, or `scheduled` if there is a
             delay. `returned` puts it back to its old place in `queued` as if it had never been claimed; it makes no attempt
-            record unless there is a detail.
+            record unless there is a detail. `repeat` is a success of a job that goes on: it waits as after `retry`, with
+            `fails` and `crashes` at 0 and `repeats` up by one; its result is kept until the next end, its attempt is
+            recorded as `finished`, and its callbacks of `success` are created. Children and waiters hear nothing.
         reason: One of `winch.states.REASONS`.
         run: How long the job ran, in milliseconds. `started_at` is the end less this.
         age: How long ago it ended, in milliseconds.
-        result: For `finished`: the encoded value; `b""` is None.
+        result: For `finished` and `repeat`: the encoded value; `b""` is None.
         detail: For the attempt record: the error, as the codec packs it.
-        delay: For `retry`: milliseconds from now.
+        delay: For `retry` and `repeat`: milliseconds from now.
         counts: For `retry`: whether `fails` goes up by one.
-        at_front: For `retry` without delay: join the front.
+        at_front: For `retry` and `repeat` without delay: join the front.
     """
 
     token: int
@@ -290,7 +296,7 @@ class AttemptRecord(NamedTuple):
     Attributes:
         started_at: Milliseconds since the epoch.
         ended_at: Milliseconds since the epoch.
-        outcome: As in `Outcome.kind`; `returned` also for a run that was lost in a crash without blame. A job ended by
+        outcome: As in `Outcome.kind` (`finished` for `repeat`); `returned` also for a run that was lost in a crash without blame. A job ended by
             `cancel(stop=True)` has an attempt `stopped`. A charged crash is `failed` (the last) or `retry`.
         reason: One of `winch.states.REASONS`.
         worker: The worker's name, `""` if it is not known.
@@ -315,7 +321,8 @@ class Claim(NamedTuple):
         fails: Attempts that counted against its retry policy.
         attempts: Ended attempts before this one.
         wait: Milliseconds between `enqueued_at` and the claim.
-        parent: For a callback: its parent as it ended.
+        parent: For a callback: its parent as it was then.
+        repeats: How often it has been repeated.
     """
 
     token: int
@@ -332,6 +339,7 @@ class Claim(NamedTuple):
     wait: int
     priority: int
     parent: JobRecord | None
+    repeats: int = 0
 
 
 class Turn(NamedTuple):
@@ -376,9 +384,10 @@ class JobRecord:
         pending: How many parents it still waits for.
         token, executor, worker: Of the current claim; 0 and `""` if it is not held. `worker` is the worker's name, and stays
             after the end.
-        result: `b""` if there is none, or it is None.
+        repeats: How often it has been repeated after a success; `requeue` sets it to 0.
+        result: `b""` if there is none, or it is None. Before the end only a job that has been repeated has one.
         history: Oldest first, at most `HISTORY`.
-        parent: For a callback: its parent as it ended (without that one's own `parent`).
+        parent: For a callback: its parent as it was then (without that one's own `parent`).
         now: The store's time of this reading.
     """
 
@@ -412,6 +421,7 @@ class JobRecord:
     meta: bytes = b""
     history: tuple[AttemptRecord, ...] = ()
     parent: JobRecord | None = None
+    repeats: int = 0
     now: int = 0
 
 
@@ -768,7 +778,7 @@ class Control(Protocol):
         ...
 
     def requeue(self, id: str, *, at_front: bool = False, call: Call | None = None) -> JobStatus:
-        """Put an ended job back into its queue, with `fails` and `crashes` at 0, no result, not suspect, its history kept.
+        """Put an ended job back into its queue: `fails`, `crashes`, `repeats` 0, no result, not suspect, its history kept.
 
         Returns:
             The state it had before.

@@ -49,7 +49,7 @@ _CLAIM = Struct("<2x B B 17x  h 10x IH IH 6x  B I I I 4x")
 _ATTEMPT = Struct("<IHIHBBB")
 _OUTCOME = Struct("<QBBQQQBI")
 _NEW_JOB = Struct("<BBQHhBBIII")
-_CALLBACK = Struct("<BI")
+_ENTRY = Struct("<BI")
 _COMMAND = Struct("<IIHBB")
 _SIZE = Struct("<I")
 
@@ -60,9 +60,11 @@ _NO_PAST = (0, 0, 0, 0, 0, 0)
 _DEFAULT_TERMS = (3, 0, 500_000, 31_536_000_000)
 """What a job has that brings none: those of `NewJob`."""
 _SUSPECT, _BEGUN, _FRONT, _POLICY = 1, 2, 4, 8
-_CALLBACKS, _PARENT = 1, 8
+_CALLBACKS, _PARENT, _REPEATS = 1, 8, 128
+_IN_EXTRA = _PARENT | _REPEATS
+_EACH, _REPEATS_ENTRY, _PARENT_ENTRY = 64, 34, 35
 _POLICIES: tuple[OnFailure, ...] = ("cancel", "wait", "run")
-_KINDS: tuple[OutcomeKind, ...] = ("finished", "failed", "retry", "returned", "stopped")
+_KINDS: tuple[OutcomeKind, ...] = ("finished", "failed", "retry", "returned", "stopped", "repeat")
 _KIND = {kind: number for number, kind in enumerate(_KINDS)}
 _REASON = {reason: number for number, reason in enumerate(REASONS)}
 _EVENT = {"success": STATES.index(JobStatus.FINISHED), "failure": STATES.index(JobStatus.FAILED)}
@@ -105,11 +107,11 @@ class _Header(NamedTuple):
 def pack_job(job: NewJob) -> bytes:
     """A new job as `enqueue.lua` takes it."""
     queue = job.queue.encode()
-    extra = b"".join(_CALLBACK.pack(_EVENT[each.event], len(each.payload)) + each.payload for each in job.callbacks)
+    extra = b"".join(_entry(_EVENT[one.event] + _EACH * one.each, one.payload) for one in job.callbacks)
     terms = _pack_terms(job.max_crashes, job.ttl, job.result_ttl, job.failure_ttl)
     head = _NEW_JOB.pack(
         (_FRONT if job.at_front else 0) | _POLICIES.index(job.on_failure) * _POLICY,
-        _CALLBACKS if extra else 0,
+        _CALLBACKS if job.callbacks else 0,
         job.delay,
         len(job.parents),
         job.priority,
@@ -214,7 +216,7 @@ def claim_of(id: bytes, token: int, raw: bytes, now: int) -> Claim:
         enqueued,
         now - enqueued,
         priority,
-        _parent(raw[meta : meta + extra], now) if features & _PARENT else None,
+        *(_only_some(raw[meta : meta + extra], now) if features & _IN_EXTRA else (None, 0)),
     )
 
 
@@ -227,6 +229,7 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
     queue, payload, meta, extra, result, rest = _segments(raw, *head[-5:])
     history = _history(rest)
     moment = _join(head.due, head.due_high)
+    parent, repeats = _only_some(extra, now) if head.features & _IN_EXTRA else (None, 0)
     return JobRecord(
         id=id,
         queue=queue.decode(),
@@ -257,7 +260,8 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
         result=result,
         meta=meta,
         history=history,
-        parent=_parent(extra, now) if head.features & _PARENT else None,
+        parent=parent,
+        repeats=repeats,
         now=now,
     )
 
@@ -295,10 +299,24 @@ def _segments(raw: bytes, *sizes: int) -> list[bytes]:
     return [*found, raw[at:]]
 
 
-def _parent(extra: bytes, now: int) -> JobRecord:
-    """The parent that a callback's record carries."""
-    end = 1 + extra[0]
-    return job_record(unpack_id(extra[1:end]), extra[end:], now)
+def _entry(code: int, content: bytes) -> bytes:
+    """An entry of `extra`, see `lua/parts/extra.lua`."""
+    return _ENTRY.pack(code, len(content)) + content
+
+
+def _only_some(extra: bytes, now: int) -> tuple[JobRecord | None, int]:
+    """What only some jobs have: the parent that a callback's record carries, and how often it was repeated."""
+    parent, repeats, at = None, 0, 0
+    while at < len(extra):
+        code, size = _ENTRY.unpack_from(extra, at)
+        content = extra[at + _ENTRY.size : at + _ENTRY.size + size]
+        at += _ENTRY.size + size
+        if code == _PARENT_ENTRY:
+            end = 1 + content[0]
+            parent = job_record(unpack_id(content[1:end]), content[end:], now)
+        elif code == _REPEATS_ENTRY:
+            repeats = int.from_bytes(content, "little")
+    return parent, repeats
 
 
 def _history(raw: bytes) -> tuple[AttemptRecord, ...]:

@@ -81,8 +81,8 @@ def claimed_before(tx: Transaction, seat: Seat, first: int, count: int, then: in
     rows = tx.db.execute(q.claimed, (then, seat.number, first, first + count - 1)).fetchall()
     return tuple(
         [
-            Claim._make((*claim[:5], claim[5] == 1, *claim[6:], _parent(tx, number, features)))
-            for number, features, *claim in rows
+            Claim._make((*claim[:5], claim[5] == 1, *claim[6:], _parent(tx, number, features), repeats))
+            for number, features, *claim, repeats in rows
         ]
     )
 
@@ -112,7 +112,7 @@ def _scan(tx: Transaction, hand: Hand, name: str, after: int, most: int, *, susp
     useless: list[tuple[int, bool]] = []
     now, token, claims, numbers, size = tx.now, hand.first + len(hand.claims), hand.claims, hand.numbers, hand.bytes
     rows = tx.db.execute(q.claimable, (now, name, suspect, after, most))
-    for number, features, score, over, id, payload, meta, fails, tries, crashes, created, queued, priority in rows:
+    for number, features, score, over, id, payload, meta, fails, tries, crashes, created, queued, priority, repeats in rows:
         if size > TURN_BYTES:
             hand.more = True
             rows.close()
@@ -123,11 +123,8 @@ def _scan(tx: Transaction, hand: Hand, name: str, after: int, most: int, *, susp
             useless.append((number, damaged))
             continue
         wait, parent = now - queued, _parent(tx, number, features) if features else None
-        claims.append(
-            Claim(
-                token, id, name, payload, meta, suspect, fails, tries, crashes, created, queued, wait, priority, parent
-            )
-        )
+        known = token, id, name, payload, meta, suspect, fails, tries, crashes, created, queued, wait, priority, parent
+        claims.append(Claim(*known, repeats))
         numbers.append(number)
         size += len(payload)
         token += 1

@@ -160,7 +160,8 @@ def _row(tx: Transaction, plan: Plan) -> tuple[object, ...]:
 
 def _write_sides(tx: Transaction, number: int, plan: Plan) -> None:
     """What only some jobs have."""
-    tx.db.executemany(q.write_callback, [(number, each.event, each.payload) for each in plan.job.callbacks])
+    rows = [(number, place, each.event, each.each, each.payload) for place, each in enumerate(plan.job.callbacks)]
+    tx.db.executemany(q.write_callback, rows)
     _wait_for(tx, number, plan.unmet)
     if plan.state == _CANCELED:
         for job in jobs(tx, q.job_by_number, number):

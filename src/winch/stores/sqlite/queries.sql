@@ -71,7 +71,7 @@ UPDATE jobs SET state = {queued}, suspect = ?, token = 0, executor = NULL, worke
 UPDATE jobs SET state = {scheduled}, due_at = ?, token = 0, executor = NULL, worker = '', begun = 0 WHERE number = ?
 
 -- name: start_over
-UPDATE jobs SET fails = 0, crashes = 0, features = features | 256, result = x'' WHERE number = ?
+UPDATE jobs SET fails = 0, crashes = 0, repeats = 0, features = features | 256, result = x'' WHERE number = ?
 
 -- name: due
 SELECT due_at, id, number FROM jobs
@@ -126,8 +126,8 @@ DELETE FROM jobs WHERE number = ?
 -- name: delete_jobs
 DELETE FROM jobs WHERE number IN (SELECT value FROM json_each(?))
 
--- name: callback
-SELECT payload FROM callbacks WHERE job = ? AND event = ?
+-- name: callbacks_of
+SELECT each, payload FROM callbacks WHERE job = ? AND event = ? ORDER BY place
 
 -- name: delete_ended
 DELETE FROM jobs WHERE id = ? AND expires_at > 0
@@ -196,7 +196,7 @@ INSERT INTO jobs (number, id, queue, state, features, priority, score, max_crash
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: write_callback
-INSERT INTO callbacks (job, event, payload) VALUES (?, ?, ?)
+INSERT INTO callbacks (job, place, event, each, payload) VALUES (?, ?, ?, ?, ?)
 
 -- name: know_queue
 INSERT OR IGNORE INTO queues (name) VALUES (?)
@@ -229,6 +229,9 @@ WHERE number = ?1
 -- name: count_retry
 UPDATE jobs SET fails = fails + ?, suspect = 0 WHERE number = ?
 
+-- name: count_repeat
+UPDATE jobs SET repeats = repeats + 1, fails = 0, crashes = 0, suspect = 0, result = ? WHERE number = ?
+
 -- name: count_settled
 UPDATE workers SET finished = finished + ?, failed = failed + ?, run_ms = run_ms + ? WHERE number = ?
 
@@ -260,12 +263,13 @@ SELECT EXISTS (SELECT 1 FROM jobs WHERE queue = ? AND state = {queued} AND suspe
 
 -- name: claimable
 SELECT number, features, score, ttl > 0 AND enqueued_at + ttl <= ?1 AND fails + crashes + attempts = 0,
-       id, payload, meta, fails, attempts, crashes, created_at, enqueued_at, priority
+       id, payload, meta, fails, attempts, crashes, created_at, enqueued_at, priority, repeats
 FROM jobs WHERE queue = ?2 AND state = {queued} AND suspect = ?3 AND score > ?4 ORDER BY score LIMIT ?5
 
 -- name: claimed
 SELECT number, features,
-       token, id, queue, payload, meta, suspect, fails, attempts, crashes, created_at, enqueued_at, ?1 - enqueued_at, priority
+       token, id, queue, payload, meta, suspect, fails, attempts, crashes, created_at, enqueued_at, ?1 - enqueued_at, priority,
+       repeats
 FROM jobs WHERE executor = ?2 AND state = {started} AND token BETWEEN ?3 AND ?4 ORDER BY token
 
 -- In one statement, for a statement per job takes nearly twice as long. Their tokens are consecutive.
@@ -284,7 +288,7 @@ SELECT id, state FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND (ex
 -- name: records
 SELECT number, features, id, queue, state, payload, reason, priority, fails, crashes, max_crashes, attempts, suspect, begun,
        created_at, enqueued_at, started_at, ended_at, due_at, expires_at, ttl, result_ttl, failure_ttl, pending, on_failure,
-       token, coalesce((SELECT executors.id FROM executors WHERE executors.number = executor), ''), worker, result, meta
+       token, coalesce((SELECT executors.id FROM executors WHERE executors.number = executor), ''), worker, result, meta, repeats
 FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND (expires_at = 0 OR expires_at > ?2)
 
 -- name: attempts

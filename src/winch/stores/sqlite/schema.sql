@@ -30,6 +30,7 @@ CREATE TABLE jobs (
     crashes     INTEGER NOT NULL DEFAULT 0,
     max_crashes INTEGER NOT NULL,
     attempts    INTEGER NOT NULL DEFAULT 0,
+    repeats     INTEGER NOT NULL DEFAULT 0,
     suspect     INTEGER NOT NULL DEFAULT 0 CHECK (suspect BETWEEN 0 AND 1),
     begun       INTEGER NOT NULL DEFAULT 0 CHECK (begun BETWEEN 0 AND 1),
     created_at  INTEGER NOT NULL,
@@ -79,12 +80,14 @@ CREATE TABLE attempts (
 
 CREATE TABLE callbacks (
     job     INTEGER NOT NULL,
+    place   INTEGER NOT NULL,
     event   TEXT    NOT NULL CHECK (event IN ('success', 'failure', 'stopped')),
+    each    INTEGER NOT NULL CHECK (each IN (0, 1)), -- also after an attempt that is retried
     payload BLOB    NOT NULL,
-    PRIMARY KEY (job, event)
+    PRIMARY KEY (job, place)
 ) WITHOUT ROWID;
 
--- A callback's parent as it ended.
+-- A callback's parent as it was then.
 CREATE TABLE snapshots (
     job    INTEGER PRIMARY KEY,
     record BLOB NOT NULL

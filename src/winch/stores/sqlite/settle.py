@@ -13,7 +13,7 @@ from winch.states import JobStatus
 from winch.stores.contract import TURN_BATCH, Held, Outcome
 from winch.stores.sqlite.features import CALLBACKS, CHILDREN
 from winch.stores.sqlite.sql import q
-from winch.stores.sqlite.steps import Job, attempt, end, expiry, give_back, jobs, queue, schedule
+from winch.stores.sqlite.steps import Job, attempt, call_back, end, expiry, give_back, jobs, queue, schedule
 from winch.stores.sqlite.transaction import Transaction, as_array
 
 __all__ = ["Seat", "begin", "seat_of", "settle"]
@@ -66,7 +66,7 @@ def settle(tx: Transaction, seat: Seat, outcomes: Sequence[Outcome]) -> list[int
             late.append(token)
             continue
         del held[token]
-        finished += kind == "finished"
+        finished += kind in ("finished", "repeat")
         failed += kind == "failed"
         run_ms += run
         _, _, number, features, ttl = claim
@@ -100,20 +100,27 @@ def _settle(tx: Transaction, job: Job, outcome: Outcome) -> None:
     ended = tx.now - outcome.age
     if outcome.kind != "returned" or outcome.detail:
         started = ended - outcome.run
-        job = attempt(tx, job, outcome.kind, outcome.reason, outcome.detail, started=started, ended=ended)
+        kind = "finished" if outcome.kind == "repeat" else outcome.kind
+        job = attempt(tx, job, kind, outcome.reason, outcome.detail, started=started, ended=ended)
     match outcome.kind:
         case "returned":
             give_back(tx, job, suspect=bool(job.suspect))
         case "retry":
-            _retry(tx, job, outcome)
+            tx.db.execute(q.count_retry, (outcome.counts, job.number))
+            _run_again(tx, job, outcome)
+            if outcome.counts:
+                call_back(tx, job, "failure", each=True)
+        case "repeat":
+            tx.db.execute(q.count_repeat, (outcome.result, job.number))
+            _run_again(tx, job, outcome)
+            call_back(tx, job, "success")
         case "finished":
             end(tx, job, JobStatus.FINISHED, outcome.reason, outcome.result, ended=ended)
         case "failed" | "stopped":
             end(tx, job, JobStatus(outcome.kind), outcome.reason, ended=ended)
 
 
-def _retry(tx: Transaction, job: Job, outcome: Outcome) -> None:
-    tx.db.execute(q.count_retry, (outcome.counts, job.number))
+def _run_again(tx: Transaction, job: Job, outcome: Outcome) -> None:
     if outcome.delay:
         schedule(tx, job, tx.now + outcome.delay)
     else:

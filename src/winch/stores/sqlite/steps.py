@@ -14,7 +14,7 @@ from typing import NamedTuple
 from winch.ids import callback_id
 from winch.states import JobStatus
 from winch.stores.contract import HISTORY as KEPT_ATTEMPTS
-from winch.stores.contract import OnFailure, OutcomeKind, Retired
+from winch.stores.contract import CallbackEvent, OnFailure, OutcomeKind, Retired
 from winch.stores.sqlite.codes import CODES
 from winch.stores.sqlite.features import CALLBACKS, CHILDREN, PARENTS, SNAPSHOT
 from winch.stores.sqlite.records import pack_snapshot, records
@@ -25,6 +25,7 @@ __all__ = [
     "Job",
     "attempt",
     "by_ids",
+    "call_back",
     "command",
     "end",
     "expiry",
@@ -42,7 +43,11 @@ __all__ = [
 ]
 
 FINISHED, STARTED = CODES[JobStatus.FINISHED], CODES[JobStatus.STARTED]
-_EVENTS = {JobStatus.FINISHED: "success", JobStatus.FAILED: "failure", JobStatus.STOPPED: "stopped"}
+_EVENTS: dict[JobStatus, CallbackEvent] = {
+    JobStatus.FINISHED: "success",
+    JobStatus.FAILED: "failure",
+    JobStatus.STOPPED: "stopped",
+}
 
 
 class Job(NamedTuple):
@@ -194,6 +199,7 @@ def _charge(tx: Transaction, job: Job, detail: str) -> None:
         end(tx, job, JobStatus.FAILED, "crashed")
     else:
         give_back(tx, job, suspect=True)
+        call_back(tx, job, "failure", each=True)
 
 
 # ---- the end --------------------------------------------------------------------------------------------------------
@@ -211,22 +217,29 @@ def end(tx: Transaction, job: Job, state: JobStatus, reason: str, result: bytes 
         tx.db.execute(q.leave_parents, (job.number,))
     expires_at = expiry(tx.now, ttl or 1)  # a callback still has to read what is not kept at all
     tx.db.execute(q.end_job, (CODES[state], reason, ended or tx.now, expires_at, result, job.number))
-    if job.features & CALLBACKS and state in _EVENTS:
-        _call_back(tx, job, state)
+    if state in _EVENTS:
+        call_back(tx, job, _EVENTS[state])
     if job.features & CHILDREN:
         tx.db.execute(q.fire_children, {"parent": job.id, "met": state is JobStatus.FINISHED})
     if ttl == 0:
         vanish(tx, job)
 
 
-def _call_back(tx: Transaction, parent: Job, state: JobStatus) -> None:
-    """Create the callback job that this end of its parent calls for, if there is one."""
-    event = _EVENTS[state]
-    payload = tx.one(q.callback, parent.number, event)
-    if payload is None:
-        return
-    id = callback_id(parent.id, event, parent.created_at, parent.attempts)
-    ttl = parent.result_ttl if state is JobStatus.FINISHED else parent.failure_ttl
+def call_back(tx: Transaction, parent: Job, event: CallbackEvent, *, each: bool = False) -> None:
+    """Create the callback jobs that an event calls for; with `each` only those that hear of every failed attempt.
+
+    Each joins the front, so the last is the first to be made.
+    """
+    if parent.features & CALLBACKS:
+        callbacks = tx.db.execute(q.callbacks_of, (parent.number, event)).fetchall()
+        for place, (is_each, payload) in reversed([*enumerate(callbacks)]):
+            if is_each or not each:
+                _create_callback(tx, parent, event, place, payload)
+
+
+def _create_callback(tx: Transaction, parent: Job, event: CallbackEvent, place: int, payload: bytes) -> None:
+    id = callback_id(parent.id, event, parent.created_at, parent.attempts, place)
+    ttl = parent.result_ttl if event == "success" else parent.failure_ttl
     tx.jobs += 1
     score = tx.score(parent.priority, at_front=True)
     shared = (parent.queue, parent.priority, parent.max_crashes, ttl, parent.failure_ttl)

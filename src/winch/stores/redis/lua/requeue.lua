@@ -10,6 +10,7 @@
 -- Errors   NOSUCHJOB, INVALID state, STALECALL
 --- @include parts/call
 --- @include parts/queue_job
+--- @include parts/extra
 
 local earlier = earlier_answer()
 if earlier then return earlier end
@@ -25,6 +26,7 @@ count()
 
 needs_memory()
 job.fails, job.crashes, job.reason, job.ended, job.result = 0, 0, 0, 0, ''
+set_repeats(job, 0)
 queue_job(job, ARGV[4] == '1')
 finish()
 return keep(before)

@@ -2,6 +2,7 @@
 --- @include parts/queue_job
 --- @include parts/ids
 --- @include parts/children
+--- @include parts/extra
 
 local EVENTS = {[FINISHED] = 'success', [FAILED] = 'failure', [STOPPED] = 'stopped'}
 
@@ -15,16 +16,18 @@ end
 local function encode_parent(job)
   local bare = setmetatable({features = 0, extra_size = 0, body = string.sub(job.body, 1, #job.body - job.extra_size)},
     {__index = job})
+  set_repeats(bare, repeats_of(job))
   return string.char(#job.id) .. job.id .. encode(bare)
 end
 
-local function create_callback(parent, event, payload)
-  local id = callback_id(parent, event)
+-- `event` is the end state that calls for it, `place` its position among the callbacks of that.
+local function create_callback(parent, event, place, payload)
+  local id = callback_id(parent, EVENTS[event], place)
   local old = read(id)
   if old and not is_ended(old) then return end
   if old then leave(old) end
-  local extra = encode_parent(parent)
-  local result_ttl = parent.state == FINISHED and parent.result_ttl or parent.failure_ttl
+  local extra = extra_entry(PARENT_ENTRY, encode_parent(parent))
+  local result_ttl = event == FINISHED and parent.result_ttl or parent.failure_ttl
   queue_job({
     id = id, flags = 0, features = PARENT, token = 0, seat = 0, started = 0, attempts = 0, fails = 0, crashes = 0,
     max_crashes = parent.max_crashes, priority = parent.priority, reason = 0, pending = 0, score = 0, created = NOW,
@@ -34,13 +37,16 @@ local function create_callback(parent, event, payload)
   }, true)
 end
 
-local function call_back(job)
+-- Creates the callbacks of an event; if `is_retried` only those that hear of every failed attempt. Each joins the front, so
+-- the last is the first to be made.
+local function call_back(job, event, is_retried)
   if not has(job.features, CALLBACKS) then return end
-  local extra, at = extra_of(job), 1
-  while at <= #extra do
-    local event, size = struct.unpack('<BI4', extra, at)
-    if event == job.state then create_callback(job, EVENTS[event], string.sub(extra, at + 5, at + 4 + size)) end
-    at = at + 5 + size
+  local called = {}
+  for code, payload in entries_of(job) do
+    if code == event or code == event + EACH then called[#called + 1] = {code = code, payload = payload} end
+  end
+  for n = #called, 1, -1 do
+    if not is_retried or called[n].code > EACH then create_callback(job, event, n - 1, called[n].payload) end
   end
 end
 
@@ -51,15 +57,16 @@ local function remove_record(job, how)
   redis.call('DEL', record_key(job.id))
 end
 
--- Ends a job. `ended` is when, NOW if it is not given; the result is the caller's to set before.
+-- Ends a job. `ended` is when, NOW if it is not given; the result of one that finished is the caller's to set before.
 local function end_job(job, state, reason, ended)
   leave(job)
   local ttl = state == FINISHED and job.result_ttl or job.failure_ttl
   job.state, job.reason, job.ended, job.pending = state, reason, ended or NOW, 0
   job.due = ttl > 0 and NOW + ttl or 0
   job.flags = without(job.flags, SUSPECT)
+  if state ~= FINISHED then job.result = '' end
   tell_waiters(job)
-  call_back(job)
+  if EVENTS[state] then call_back(job, state) end
   if ttl == 0 then
     remove_record(job, state == FINISHED and FINISHED or GONE)
   else

@@ -13,6 +13,7 @@ local function charge(job, worker, detail)
   leave(job)
   job.state, job.flags = nil, with(job.flags, SUSPECT)
   enter(job, QUEUED)
+  call_back(job, FAILED, true)
 end
 
 local function lapse(job, worker, crashed, suspect, detail)

@@ -12,7 +12,7 @@
 --   token  of the claim while started; while deferred the number of this incarnation, which its parents know
 --   seat   the number of the executor that holds it (hash `seats`)
 --   due    when it is due while it waits; when it expires once it has ended; 0 is never
---   extra  its callbacks (event, length, payload); or, of a callback job, id and record of its parent
+--   extra  entries of what only some jobs have: callbacks, how often it was repeated ... (parts/extra)
 --- @include parts/base
 
 --- @constant HEADER '<BBBBI7I4I6 hI2dI6I6I6 BI4I4I4I4'
@@ -62,6 +62,7 @@ local STATES = {[0] = 'scheduled:', 'deferred:', 'blocked:', 'queued:', 'started
 --- @constant WAITER 4
 --- @constant PARENT 8
 --- @constant FIRING 16
+--- @constant REPEATS 128
 
 -- positions in winch.states.REASONS
 --- @constant CRASHED 3
@@ -74,6 +75,7 @@ local STATES = {[0] = 'scheduled:', 'deferred:', 'blocked:', 'queued:', 'started
 --- @constant KIND_RETRY 2
 --- @constant KIND_RETURNED 3
 --- @constant KIND_STOPPED 4
+--- @constant KIND_REPEAT 5
 
 --- @inline has (bit.band(\1, \2) ~= 0)
 --- @inline with bit.bor(\1, \2)

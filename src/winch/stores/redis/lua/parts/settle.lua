@@ -46,9 +46,10 @@ local function is_held(raw, packed, seat)
     and string.sub(raw, 12, 15) == seat
 end
 
-local function retry_job(job, outcome)
-  job.flags = without(job.flags, SUSPECT)
-  if has(outcome.flags, COUNTS) then job.fails = job.fails + 1 end
+-- From `started` back to where it came from.
+local function run_again(job, outcome)
+  leave(job)
+  job.state, job.flags = nil, without(job.flags, SUSPECT)
   if outcome.delay > 0 then
     schedule_job(job, NOW + outcome.delay)
   else
@@ -56,18 +57,33 @@ local function retry_job(job, outcome)
   end
 end
 
+local function retry_job(job, outcome)
+  local counts = has(outcome.flags, COUNTS)
+  if counts then job.fails = job.fails + 1 end
+  run_again(job, outcome)
+  if counts then call_back(job, FAILED, true) end
+end
+
+local function repeat_job(job, outcome)
+  job.fails, job.crashes, job.result = 0, 0, outcome.result
+  set_repeats(job, repeats_of(job) + 1)
+  run_again(job, outcome)
+  call_back(job, FINISHED)
+end
+
 -- Settles one outcome of a job that is held under its token. `worker` is the worker's name.
 local function settle(job, outcome, worker)
   local kind, ended = outcome.kind, NOW - outcome.age
   if kind ~= KIND_RETURNED or outcome.detail ~= '' then
-    attempt(job, kind, outcome.reason, worker, ended - outcome.run, ended, outcome.detail)
+    local recorded = kind == KIND_REPEAT and KIND_FINISHED or kind
+    attempt(job, recorded, outcome.reason, worker, ended - outcome.run, ended, outcome.detail)
   end
   if kind == KIND_RETURNED then
     give_back(job)
   elseif kind == KIND_RETRY then
-    leave(job)
-    job.state = nil
     retry_job(job, outcome)
+  elseif kind == KIND_REPEAT then
+    repeat_job(job, outcome)
   else
     if kind == KIND_FINISHED then job.result = outcome.result end
     end_job(job, ENDS[kind], outcome.reason, ended)
@@ -135,7 +151,7 @@ local function settle_all(outcomes, executor, seat, worker, name)
     if outcome then
       outcomes.raws[id] = nil
       run = run + outcome.run
-      if outcome.kind == KIND_FINISHED then finished = finished + 1 end
+      if outcome.kind == KIND_FINISHED or outcome.kind == KIND_REPEAT then finished = finished + 1 end
       if outcome.kind == KIND_FAILED then failed = failed + 1 end
     else
       late[#late + 1] = struct.unpack('<I8', packed)

@@ -127,6 +127,7 @@ class ModelStore:
         self.jobs: dict[str, JobRecord] = {}
         self.score: dict[str, int] = {}
         self.callbacks: dict[str, tuple[NewCallback, ...]] = {}
+        self.fronts: set[str] = set()  # jobs that will join the front once they get ready
         self.unmet: dict[str, set[str]] = {}  # of a deferred job: the parents it waits for
         self.children: dict[str, list[str]] = {}  # of a parent: those that wait for its next end
         self.firing: list[Ended] = []
@@ -197,6 +198,7 @@ class ModelStore:
         return sorted((job for job in self.jobs.values() if (job.queue, job.state) == (queue, state)), key=order)
 
     def queue(self, id: str, at_front: bool = False) -> None:
+        self.fronts.discard(id)
         if at_front:
             self.front -= 1
         else:
@@ -210,12 +212,12 @@ class ModelStore:
         if self.of(job.queue, S.SCHEDULED)[0].id == id:
             self.hinted |= {worker.info.id for worker in self.fleet.values() if job.queue in worker.info.queues}
 
-    def ready(self, id: str, at_front: bool = False) -> None:
+    def ready(self, id: str) -> None:
         due_at = self.jobs[id].due_at
         if due_at > self.clock():
             self.schedule(id, due_at)
         else:
-            self.queue(id, at_front)
+            self.queue(id, id in self.fronts)
 
     def mark(self, *queues: str) -> None:
         """Push the markers of those queues that have claimable work."""
@@ -293,6 +295,7 @@ class ModelStore:
         self.firing.append(Ended(id, False, True, self.children.pop(id, [])))
         for ended in self.firing:
             ended.gone |= ended.parent == id
+        self.fronts.discard(id)
         del self.jobs[id], self.callbacks[id]
 
     def detach(self, id: str) -> None:
@@ -333,7 +336,7 @@ class ModelStore:
     def promote_due(self, queues: Iterable[str], n: int = 100) -> None:
         for job in self.due(queues)[:n]:
             if job.due_at <= self.clock():
-                self.queue(job.id)
+                self.queue(job.id, job.id in self.fronts)
 
     def next_due(self, queues: Iterable[str]) -> int | None:
         due = self.due(queues)
@@ -379,6 +382,7 @@ class ModelStore:
         copied = ("id", "queue", "payload", "priority", "max_crashes", "ttl", "result_ttl", "failure_ttl", "meta")
         copied += ("on_failure",)
         self.callbacks[job.id] = job.callbacks
+        self.fronts = self.fronts - {job.id} | ({job.id} if job.at_front else set[str]())
         same: dict[str, Any] = {name: getattr(job, name) for name in copied}
         due_at = now + job.delay if job.delay else 0
         self.jobs[job.id] = JobRecord(**same, state=state, created_at=created_at, due_at=due_at)
@@ -390,7 +394,7 @@ class ModelStore:
             for parent in unmet:
                 self.children.setdefault(parent, []).append(job.id)
         else:
-            self.ready(job.id, job.at_front)
+            self.ready(job.id)
 
     def is_met(self, parent: str, child: NewJob) -> bool:
         job = self.look(parent)
@@ -495,6 +499,7 @@ class ModelStore:
         """At once, or after a delay."""
         if outcome.delay:
             self.release(outcome.id, S.SCHEDULED)
+            self.fronts |= {outcome.id} if outcome.at_front else set[str]()
             self.schedule(outcome.id, self.clock() + outcome.delay)
         else:
             self.release(outcome.id, S.QUEUED)

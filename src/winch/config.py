@@ -26,6 +26,7 @@ _VARIABLES = {
     "imports": "WINCH_IMPORT",
     "deadline": "WINCH_DEADLINE",
     "pickle": "WINCH_PICKLE",
+    "webhook_allow": "WINCH_WEBHOOK_ALLOW",
 }
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
 
@@ -41,6 +42,7 @@ class Settings:
         imports: Modules that a worker imports first.
         deadline: Seconds that a call to the store may take.
         pickle: Whether pickled arguments and results may be loaded.
+        webhook_allow: Hosts, addresses and networks that webhooks may call though they are not public.
     """
 
     url: str
@@ -49,6 +51,7 @@ class Settings:
     imports: tuple[str, ...] = ()
     deadline: float = 5.0
     pickle: bool = False
+    webhook_allow: tuple[str, ...] = ()
 
 
 def default_url() -> str:
@@ -166,10 +169,10 @@ def _convert(name: str, value: object, source: str) -> object:
     match name:
         case "url" if isinstance(value, str):
             return value
-        case "allow" | "path" | "imports" if isinstance(value, str):
+        case "allow" | "path" | "imports" | "webhook_allow" if isinstance(value, str):
             separator = os.pathsep if name == "path" else ","
             return tuple(part.strip() for part in value.split(separator) if part.strip())
-        case "allow" | "path" | "imports" if isinstance(value, list | tuple):
+        case "allow" | "path" | "imports" | "webhook_allow" if isinstance(value, list | tuple):
             return tuple(str(part) for part in cast("Sequence[object]", value))
         case "deadline":
             return _deadline(value, source)

@@ -31,8 +31,10 @@
     │   │   ├── ResultGone           it finished, its result was not kept
     │   │   ├── ResultInsideJob      a job waits for an unfinished job (RuntimeError)
     │   │   └── ResultTimeout        the time is over (TimeoutError)
+    │   ├── WebhookFailed            an attempt to deliver a webhook failed
     │   ├── RetryLater               raised by a job: run me again later
     │   └── NoRetry                  raised by a job: do not run me again
+    │       └── WebhookRefused       a webhook whose address may not be called, or leads elsewhere
     └── WorkerError
         └── NotEnlisted              the store does not know this executor or worker (any more)
 
@@ -79,6 +81,8 @@ __all__ = [
     "StoreUnavailable",
     "UnimportableFunction",
     "UnknownDependency",
+    "WebhookFailed",
+    "WebhookRefused",
     "WinchError",
     "WorkerError",
 ]
@@ -260,6 +264,10 @@ class ResultTimeout(ResultError, TimeoutError):
     """No result came in time; the text says what the job is waiting for."""
 
 
+class WebhookFailed(JobError):
+    """An attempt to deliver a webhook failed; the next one may not."""
+
+
 class RetryLater(JobError):
     """Raise it inside a job to have the job run again later.
 
@@ -284,6 +292,10 @@ class NoRetry(JobError):
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason)
+
+
+class WebhookRefused(NoRetry):
+    """A webhook whose address may not be called, or leads elsewhere: to try again would not change that."""
 
 
 class WorkerError(WinchError):

@@ -216,3 +216,32 @@ async def cancel_everybody() -> int:
     for task in asyncio.all_tasks():
         task.cancel()
     return 7
+
+
+def on_success_too(job: Job[Any], connection: Any, result: Any) -> None:
+    """Note another success callback."""
+    note(job.meta["path"], f"too {job.id} {result!r}")
+
+
+def on_failure_too(job: Job[Any], connection: Any, type: Any, value: Any, traceback: Any) -> None:
+    """Note another failure callback."""
+    note(job.meta["path"], f"too {job.id} {value.attempts} {value.reason}")
+
+
+def on_success_at_the_second_try(job: Job[Any], connection: Any, result: Any) -> None:
+    """Fail once."""
+    note(job.meta["path"], "try")
+    if len(Path(job.meta["path"]).read_text().splitlines()) == 1:
+        raise ValueError("the first try")
+
+
+def count_up(path: str) -> int:
+    """Note the time; return how often that was done."""
+    note(path, f"{time.time()}")
+    return len(Path(path).read_text().splitlines())
+
+
+def fail_from(path: str, run: int) -> None:
+    """Raise from that run on."""
+    if count_up(path) >= run:
+        raise ValueError("enough")

@@ -22,7 +22,7 @@ from winch import codec
 from winch.callables import Admission
 from winch.codec import Shown
 from winch.errors import DecodeError, EncodeError, NewerPayload, PayloadTooLarge
-from winch.options import DEFAULT_RUN, Retry, RunOptions
+from winch.options import DEFAULT_RUN, Repeat, Retry, RunOptions
 
 
 class Colour(enum.Enum):
@@ -303,7 +303,7 @@ def test_options_travel() -> None:
     """Default ones as nothing, and back as one shared object."""
     assert codec.load_call(codec.dumps_call("a.f", (), {}), LOAD).run is DEFAULT_RUN
     retry = Retry(3, [1, 2.5], on=[ValueError, "x.Y"], never=KeyError, jitter=0.5, at_front=True)
-    run = RunOptions(None, retry, "callback", "failure", "text", "json")
+    run = RunOptions(None, retry, "callback", "failure", "text", "json", Repeat(4, [1, 2.5]))
     assert codec.load_call(codec.dumps_call("a.f", (), {}, run), LOAD).run == run
     run = RunOptions(retry=Retry(1, on=()))
     assert codec.load_call(codec.dumps_call("a.f", (), {}, run), LOAD).run == run

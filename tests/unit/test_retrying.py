@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from winch.errors import NoRetry, RetryLater
-from winch.options import DEFAULT_RUN, Retry
-from winch.running.retrying import after_failure, names_of
+from winch.options import DEFAULT_RUN, Repeat, Retry
+from winch.running.retrying import after_failure, after_success, names_of
 
 MRO = names_of(ValueError)
 
@@ -50,3 +50,9 @@ def test_a_job_decides_for_itself() -> None:
     assert after_failure(counted, 0, "raised", (), RetryLater(1, counts=True)).retry
     assert not after_failure(counted, 1, "raised", (), RetryLater(1, counts=True)).retry
     assert not after_failure(counted, 0, "raised", (), NoRetry()).retry
+
+
+def test_a_success_leads_to_the_next_repeat() -> None:
+    """Each repeat waits its own interval, in the order given, the last one for all that follow; then it is over."""
+    repeat = Repeat(4, [5, 10, "15s"])
+    assert [after_success(repeat, repeats) for repeats in range(6)] == [5_000, 10_000, 15_000, 15_000, None, None]

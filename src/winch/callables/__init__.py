@@ -1,6 +1,6 @@
 """Functions by name: the import path of a function, the function at a path, and which functions may run here."""
 
-from winch.callables.admission import Admission
+from winch.callables.admission import DELIVER, Admission
 from winch.callables.importing import import_object, importing, refuse_during_import
 from winch.callables.paths import (
     check_signature,
@@ -12,6 +12,7 @@ from winch.callables.paths import (
 )
 
 __all__ = [
+    "DELIVER",
     "Admission",
     "check_signature",
     "class_path",

@@ -21,7 +21,10 @@ from winch.callables.importing import find_script, import_object, importing_for,
 from winch.callables.paths import MAIN_PREFIX, own_path, unwrap_task
 from winch.errors import DecodeError, Refused
 
-__all__ = ["Admission"]
+__all__ = ["DELIVER", "Admission"]
+
+DELIVER = "winch.webhooks.deliver"
+"""What the job of a webhook runs: the one function of winch's own that every worker admits."""
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _logger = logging.getLogger("winch")
@@ -151,7 +154,7 @@ class Admission:
         """Whether the top package of a dotted path is one of the project's own."""
         top = path.partition(".")[0]
         if top == "winch":
-            return path.startswith("winch.demo.")
+            return path.startswith("winch.demo.") or path == DELIVER
         return any(self._admits_file(file) or _from_source(top, file) for file in _files_of(top))
 
     def _admits_file(self, file: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast, get_args
 from winch.codec.tags import read_one
 from winch.codec.values import LoadClass, Unfit, lower, pack, unpack
 from winch.errors import DecodeError, EncodeError, NewerPayload, PayloadTooLarge
-from winch.options import DEFAULT_RUN, CallbackEvent, Codec, Retry, RunOptions
+from winch.options import DEFAULT_RUN, CallbackEvent, Codec, Kind, Repeat, Retry, RunOptions
 from winch.options.durations import positive
 
 __all__ = [
@@ -40,7 +40,7 @@ _logger = logging.getLogger("winch")
 _warned: set[str] = set()
 _state = {"pickle": False}
 _WORDS: Mapping[str, tuple[str, ...]] = {
-    "kind": ("job", "callback"),
+    "kind": get_args(Kind),
     "event": ("", *get_args(CallbackEvent)),
     "codec": get_args(Codec),
 }
@@ -177,6 +177,8 @@ def _dumps_run(run: RunOptions) -> bytes | None:
     if retry := run.retry:
         on = None if retry.on is None else list(retry.on)
         given["retry"] = [retry.max, list(retry.intervals), on, list(retry.never), retry.jitter, retry.at_front]
+    if repeat := run.repeat:
+        given["repeat"] = [repeat.times, list(repeat.intervals)]
     return pack(given) if given else None
 
 
@@ -243,6 +245,8 @@ def _load_run(data: bytes) -> RunOptions:
         if given.get("retry") is not None:
             most, intervals, on, never, jitter, at_front = given["retry"]
             given["retry"] = Retry(most, intervals, on=on, never=never, jitter=jitter, at_front=at_front)
+        if given.get("repeat") is not None:
+            given["repeat"] = Repeat(*given["repeat"])
         if not isinstance(given.get("description"), str | None):
             raise TypeError("the description is no text")
         return RunOptions(**given)

@@ -208,7 +208,7 @@ class Job(JobView[R_co]):
         return None if info is None else info.traceback or info.message
 
     def return_value(self, refresh: bool = False) -> R_co | None:
-        """What its function returned, None if it has not finished (or returned None).
+        """What its function returned, None if it has not finished (or returned None). Of one that repeats: the last time.
 
         Args:
             refresh: Ask the store also if it was known to have ended.
@@ -218,7 +218,8 @@ class Job(JobView[R_co]):
         """
         if refresh or self.record.state not in ENDED:
             self._look()
-        return self._value(self.record) if self.record.state is JobStatus.FINISHED else None
+        has_finished = self.record.state is JobStatus.FINISHED or self.record.repeats > 0
+        return self._value(self.record) if has_finished else None
 
     def _value(self, record: JobRecord) -> R_co:
         return codec.load_result(record.result, local_admission().load_class)

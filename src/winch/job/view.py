@@ -146,6 +146,18 @@ class JobView(Generic[R_co]):
         return self._head.run.timeout
 
     @property
+    def repeats_left(self) -> int | None:
+        """How often it will run again after a success; None if it is no job that repeats."""
+        repeat = self._head.run.repeat
+        return None if repeat is None else max(0, repeat.times - self.record.repeats)
+
+    @property
+    def repeat_intervals(self) -> list[float] | None:
+        """Seconds to wait before each repeat, the last for all that follow; None if it is no job that repeats."""
+        repeat = self._head.run.repeat
+        return None if repeat is None else list(repeat.intervals)
+
+    @property
     def result_ttl(self) -> float:
         """Seconds that it is kept once finished, -1 is without end."""
         return ttl_seconds(self.record.result_ttl)
@@ -246,5 +258,6 @@ def record_of_claim(claim: Claim) -> JobRecord:
         token=claim.token,
         meta=claim.meta,
         parent=claim.parent,
+        repeats=claim.repeats,
         now=started,
     )

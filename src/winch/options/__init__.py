@@ -3,12 +3,20 @@
 Durations are seconds as `int` or `float`, a text (`"90"`, `"10s"`, `"5m"`, `"1h"`, `"1d"`) or a `timedelta`.
 """
 
+from winch.options.callbacks import Callback, CallbackEvent, Callbacks
 from winch.options.durations import Duration, seconds
-from winch.options.jobs import DEFAULT_JOB, DEFAULT_RUN, DEFAULT_TIMEOUT, Codec, JobKeywords, JobOptions, RunOptions
+from winch.options.jobs import (
+    DEFAULT_JOB,
+    DEFAULT_RUN,
+    DEFAULT_TIMEOUT,
+    Codec,
+    JobKeywords,
+    JobOptions,
+    Kind,
+    RunOptions,
+)
 from winch.options.limits import Limit, Limits
 from winch.options.relations import (
-    Callback,
-    CallbackEvent,
     Dependency,
     DependsOn,
     HasId,
@@ -26,6 +34,7 @@ __all__ = [
     "DEFAULT_TIMEOUT",
     "Callback",
     "CallbackEvent",
+    "Callbacks",
     "Codec",
     "Dependency",
     "DependsOn",
@@ -34,6 +43,7 @@ __all__ = [
     "HasId",
     "JobKeywords",
     "JobOptions",
+    "Kind",
     "Limit",
     "Limits",
     "OnFailure",

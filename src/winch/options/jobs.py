@@ -8,19 +8,24 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict, cast, get_args
 
 from winch.errors import InvalidOption
+from winch.options.callbacks import Callback, CallbackEvent, Callbacks, callbacks_of
 from winch.options.durations import Duration, milliseconds, positive, retention, time_limit
 from winch.options.limits import Limit, Limits, limits_of
-from winch.options.relations import Callback, CallbackEvent, Dependency, DependsOn, check_id
+from winch.options.relations import Dependency, DependsOn, check_id
 from winch.options.repeat import Repeat
 from winch.options.retry import Retry
 from winch.options.webhooks import Webhook, Webhooks, webhooks_of
 
-__all__ = ["DEFAULT_JOB", "DEFAULT_RUN", "DEFAULT_TIMEOUT", "Codec", "JobKeywords", "JobOptions", "RunOptions"]
+__all__ = ["DEFAULT_JOB", "DEFAULT_RUN", "DEFAULT_TIMEOUT", "Codec", "JobKeywords", "JobOptions", "Kind", "RunOptions"]
 
 Codec = Literal["msgpack", "json", "pickle"]
+Kind = Literal["job", "callback", "webhook"]
 
 DEFAULT_TIMEOUT = 180.0
 """Seconds that a job may run unless it says otherwise."""
+
+MOST_CALLBACKS = 32
+"""The most callbacks and webhooks of one job."""
 
 _EVENTS: tuple[CallbackEvent, ...] = ("success", "failure", "stopped")
 
@@ -32,8 +37,8 @@ class RunOptions:
     Attributes:
         timeout: Seconds that one attempt may run, None for without end.
         retry: The retry policy, if there is one.
-        kind: `callback` for the small jobs that callbacks are.
-        event: For a callback: `success`, `failure` or `stopped`.
+        kind: `callback` and `webhook` for the small jobs that these are.
+        event: For both: `success`, `failure` or `stopped`.
         description: The user's own; None: made of function and arguments.
         codec: How the arguments are encoded, and the result will be: `msgpack`, `json` or `pickle`.
         repeat: How often it runs again once it has finished, if it does.
@@ -41,7 +46,7 @@ class RunOptions:
 
     timeout: float | None = DEFAULT_TIMEOUT
     retry: Retry | None = None
-    kind: Literal["job", "callback"] = "job"
+    kind: Kind = "job"
     event: str = ""
     description: str | None = None
     codec: Codec = "msgpack"
@@ -66,8 +71,8 @@ class JobKeywords(TypedDict, total=False):
         priority: -500 to 500, higher first, default 0.
         meta: Data to keep with the job.
         retry: A number of retries, or a `Retry`.
-        on_success: Runs once it has finished.
-        on_failure: Runs once it has failed for good.
+        on_success: Runs once it has finished: a function, a `Callback`, or several in a list, as the next two.
+        on_failure: Runs once it has failed for good; `Callback(f, each_attempt=True)` after each failed attempt.
         on_stopped: Runs once it was stopped.
         depends_on: Jobs to wait for.
         codec: `msgpack` (default), `json`, or `pickle` (the worker has to allow it).
@@ -89,9 +94,9 @@ class JobKeywords(TypedDict, total=False):
     priority: int | None
     meta: Mapping[str, Any] | None
     retry: Retry | int | None
-    on_success: Callback | Callable[..., Any] | str | None
-    on_failure: Callback | Callable[..., Any] | str | None
-    on_stopped: Callback | Callable[..., Any] | str | None
+    on_success: Callbacks | None
+    on_failure: Callbacks | None
+    on_stopped: Callbacks | None
     depends_on: DependsOn | None
     codec: Codec | None
     unique: bool | str | None
@@ -115,10 +120,10 @@ class JobOptions:
         priority: -500 to 500.
         meta: Data to keep with the job.
         depends: Jobs to wait for.
-        callbacks: At most one per event.
+        callbacks: In the order in which they run.
         unique: See `JobKeywords`; False is not.
         limits: At most eight.
-        webhooks: Any number.
+        webhooks: With the callbacks at most 32.
         group: The id of its group, None for none.
         given: The keywords this was made of, for the next one in the chain of defaults.
     """
@@ -156,8 +161,13 @@ class JobOptions:
             name: values.pop(name) for name in ("timeout", "retry", "repeat", "description", "codec") if name in values
         }
         callbacks: tuple[tuple[CallbackEvent, Callback], ...] = tuple(
-            (event, Callback.of(given[f"on_{event}"])) for event in _EVENTS if f"on_{event}" in given
+            (event, one)
+            for event in _EVENTS
+            if f"on_{event}" in given
+            for one in callbacks_of(given[f"on_{event}"], event)
         )
+        if len(callbacks) + len(values.get("webhooks", ())) > MOST_CALLBACKS:
+            raise InvalidOption(f"a job has at most {MOST_CALLBACKS} callbacks and webhooks: let one of them do more")
         built = RunOptions(**run) if run else DEFAULT_RUN
         return cls(
             run=DEFAULT_RUN if built == DEFAULT_RUN else built,

@@ -1,19 +1,17 @@
-"""What a job has to do with others: callbacks after it, dependencies before it."""
+"""What a job has to do with others: those that it waits for, and what they are called."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
+from typing import Literal, Protocol, TypeAlias, cast, get_args
 
 from winch.errors import InvalidOption
-from winch.options.durations import Duration, time_limit
 
-__all__ = ["Callback", "CallbackEvent", "Dependency", "DependsOn", "HasId", "OnFailure", "check_id", "check_queue"]
+__all__ = ["Dependency", "DependsOn", "HasId", "OnFailure", "check_id", "check_queue"]
 
 OnFailure = Literal["cancel", "wait", "run"]
-CallbackEvent = Literal["success", "failure", "stopped"]
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _QUEUE = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
@@ -31,38 +29,6 @@ class HasId(Protocol):
 DependsOn: TypeAlias = "HasId | str | Dependency | Sequence[HasId | str | Dependency]"
 
 
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """A function to run when a job has ended: a small job of its own, at the front of the same queue.
-
-    Args:
-        func: A function or its import path.
-        timeout: Seconds that it may run; -1 is without end.
-
-    Raises:
-        InvalidOption: The timeout is out of range.
-    """
-
-    func: Callable[..., Any] | str
-    timeout: Duration = 60
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot work."""
-        if not callable(self.func) and not isinstance(self.func, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidOption(f"Callback({self.func!r}): give a function or its import path")
-        time_limit(self.timeout, "Callback timeout")
-
-    @property
-    def seconds(self) -> float | None:
-        """The timeout in seconds, None for without end."""
-        return time_limit(self.timeout, "Callback timeout")
-
-    @classmethod
-    def of(cls, value: Callback | Callable[..., Any] | str) -> Callback:
-        """A function or a path is a callback with the default timeout."""
-        return value if isinstance(value, cls) else cls(cast("Callable[..., Any] | str", value))
-
-
 @dataclass(frozen=True, slots=True, init=False)
 class Dependency:
     """Jobs to wait for.
@@ -72,6 +38,7 @@ class Dependency:
         on_failure: What becomes of the waiting job when one of them fails, is canceled or stopped: `"cancel"` it
             (reason `dependency`), `"wait"` on for a requeue, or `"run"` it all the same.
         allow_failure: RQ's name for `on_failure="run"`.
+        enqueue_at_front: Once it need not wait any more, the job joins the front of its queue: as `at_front` of the job.
 
     Raises:
         InvalidOption: No jobs, or an unknown `on_failure`.
@@ -79,12 +46,14 @@ class Dependency:
 
     ids: tuple[str, ...]
     on_failure: OnFailure
+    enqueue_at_front: bool
 
     def __init__(
         self,
         jobs: HasId | str | Sequence[HasId | str],
         on_failure: OnFailure = "cancel",
         allow_failure: bool = False,
+        enqueue_at_front: bool = False,
     ) -> None:
         many = jobs if isinstance(jobs, Sequence) and not isinstance(jobs, str) else [jobs]
         ids = tuple(dict.fromkeys(_job_id(job) for job in many))
@@ -96,6 +65,7 @@ class Dependency:
             raise InvalidOption('allow_failure=True means on_failure="run" and contradicts on_failure="wait": give one')
         object.__setattr__(self, "ids", ids)
         object.__setattr__(self, "on_failure", "run" if allow_failure else on_failure)
+        object.__setattr__(self, "enqueue_at_front", bool(enqueue_at_front))
 
     @classmethod
     def of(cls, value: DependsOn | None) -> Dependency | None:
@@ -115,7 +85,9 @@ class Dependency:
             raise InvalidOption(
                 f"depends_on mixes on_failure {' and '.join(sorted(stated))}: a job waits for all of them in one way"
             )
-        return cls([found for part in parts for found in part.ids], stated.pop() if stated else "cancel")
+        at_front = any(part.enqueue_at_front for part in parts)
+        ids = [found for part in parts for found in part.ids]
+        return cls(ids, stated.pop() if stated else "cancel", enqueue_at_front=at_front)
 
 
 def _job_id(job: object) -> str:

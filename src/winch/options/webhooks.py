@@ -9,11 +9,14 @@ from urllib.parse import urlsplit
 
 from winch.errors import InvalidOption
 from winch.options.durations import Duration, positive
+from winch.options.retry import Retry
 
 __all__ = ["Webhook", "WebhookMethod", "WebhookStatus", "Webhooks", "webhooks_of"]
 
 WebhookStatus = Literal["finished", "failed", "stopped"]
 WebhookMethod = Literal["GET", "POST"]
+
+_PATIENTLY = Retry.exponential(8)
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -26,6 +29,8 @@ class Webhook:
         method: `"GET"`, RQ's default, or `"POST"` with a JSON body that tells of the job.
         headers: Sent along.
         timeout: Seconds that one attempt of the delivery may take.
+        retry: How often a delivery that failed is tried again: a number, or a `Retry`. Default: 8 times within three hours,
+            after waits that grow from 10 seconds to an hour. 0 is not at all.
 
     Raises:
         InvalidOption: A value cannot be used.
@@ -36,6 +41,7 @@ class Webhook:
     method: WebhookMethod
     headers: tuple[tuple[str, str], ...]
     timeout: float
+    retry: Retry | None
 
     def __init__(
         self,
@@ -45,6 +51,7 @@ class Webhook:
         method: WebhookMethod = "GET",
         headers: Mapping[str, str] | None = None,
         timeout: Duration = 10,
+        retry: Retry | int | None = None,
     ) -> None:
         object.__setattr__(self, "url", _checked_url(url))
         if job_status not in get_args(WebhookStatus):
@@ -55,6 +62,7 @@ class Webhook:
         object.__setattr__(self, "method", method)
         object.__setattr__(self, "headers", _checked_headers(headers or {}))
         object.__setattr__(self, "timeout", positive(timeout, "Webhook timeout"))
+        object.__setattr__(self, "retry", _PATIENTLY if retry is None else Retry.of(retry))
 
 
 Webhooks: TypeAlias = "Webhook | Sequence[Webhook]"
@@ -75,9 +83,12 @@ def webhooks_of(value: Webhooks) -> tuple[Webhook, ...]:
 def _checked_url(url: str) -> str:
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and url.isprintable() and " " not in url
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        usable, named = usable and url.isprintable() and " " not in url, parts.username is not None
     except (ValueError, AttributeError, TypeError):
-        usable = False
+        usable = named = False
+    if named:
+        raise InvalidOption("Webhook: the address holds a user or a password: send them in headers, e.g. Authorization")
     if not usable:
         raise InvalidOption(f"Webhook({url!r:.200}): give an http or https address")
     return url

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import astuple
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, Final, Generic, ParamSpec, TypeVar, cast, overload
 
 from winch.callables import parameters, path_of
@@ -14,8 +14,9 @@ from winch.codec import dumps_call, dumps_meta, pickle_permitted
 from winch.errors import AmbiguousOption
 from winch.ids import new_id
 from winch.job.connecting import local_admission
-from winch.options import JobKeywords, JobOptions, RunOptions
-from winch.stores.contract import CallbackEvent, NewCallback, NewJob, NewLimit
+from winch.options import JobKeywords, JobOptions
+from winch.queue.callbacks import new_callbacks
+from winch.stores.contract import NewJob, NewLimit
 
 __all__ = ["NO_OPTIONS", "Call", "call", "new_job", "split_options"]
 
@@ -135,7 +136,7 @@ def new_job(
         queue=queue,
         payload=dumps_call(path, args, kwargs, options.run),
         priority=options.priority,
-        at_front=options.at_front,
+        at_front=options.at_front or (depends is not None and depends.enqueue_at_front),
         delay=delay,
         ttl=options.ttl,
         result_ttl=options.result_ttl,
@@ -143,7 +144,7 @@ def new_job(
         meta=dumps_meta(options.meta) if options.meta else b"",
         parents=depends.ids if depends else (),
         on_failure=depends.on_failure if depends else "cancel",
-        callbacks=_callbacks(options) if options.callbacks else (),
+        callbacks=new_callbacks(options) if options.callbacks or options.webhooks else (),
         limits=tuple(NewLimit(*astuple(limit)) for limit in options.limits) if options.limits else (),
         group=options.group or "",
     )
@@ -166,12 +167,3 @@ def _judge_pickle() -> None:
             "a worker with this project's settings would refuse pickled arguments: start it with WINCH_PICKLE=1 in its "
             "environment, if you trust everybody who can write to the store. To read pickled results set it here, too"
         )
-
-
-def _callbacks(options: JobOptions) -> tuple[NewCallback, ...]:
-    return tuple(_callback(event, path_of(wanted.func), wanted.seconds) for event, wanted in options.callbacks)
-
-
-@lru_cache(maxsize=1024)
-def _callback(event: CallbackEvent, path: str, timeout: float | None) -> NewCallback:
-    return NewCallback(event, dumps_call(path, (), {}, RunOptions(timeout=timeout, kind="callback", event=event)))

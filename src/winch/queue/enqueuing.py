@@ -11,12 +11,12 @@ from typing import Any, TypeAlias, TypeVar, overload
 
 from winch.errors import InvalidOption
 from winch.job import Job
-from winch.options import Callback, Codec, DependsOn, Duration, Limits, Repeat, Retry, Webhooks, seconds
+from winch.options import Callbacks, Codec, DependsOn, Duration, Limits, Repeat, Retry, Webhooks, seconds
 
 __all__ = ["Enqueuing", "delay_of", "delay_until"]
 
 R = TypeVar("R")
-OnEvent: TypeAlias = "Callback | Callable[..., Any] | str | None"
+OnEvent: TypeAlias = "Callbacks | None"
 
 
 def delay_until(when: datetime) -> int:

@@ -1,4 +1,4 @@
-"""What becomes of a job whose attempt failed: (attempt, policy, error) -> what to do. Pure."""
+"""Whether a job runs again: (attempt, policy, error) -> what to do. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from winch.errors import NoRetry, RetryLater
-from winch.options import RunOptions
+from winch.options import Repeat, RunOptions
 
-__all__ = ["Decision", "after_failure", "names_of"]
+__all__ = ["Decision", "after_failure", "after_success", "names_of"]
 
 LONGEST_DELAY = 100 * 365 * 86_400.0
 """Seconds. What a job asks for beyond it is cut."""
@@ -60,3 +60,13 @@ def after_failure(
     if fails >= policy.max or not policy.covers(mro):
         return Decision(False)
     return Decision(True, delay=round(policy.delay(fails + 1) * 1000), at_front=policy.at_front)
+
+
+def after_success(policy: Repeat, repeats: int) -> int | None:
+    """Milliseconds until the next run of a job that finished; None if it was the last.
+
+    Args:
+        policy: Of the job.
+        repeats: How often it had been repeated before this run.
+    """
+    return round(policy.delay(repeats + 1) * 1000) if repeats < policy.times else None

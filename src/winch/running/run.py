@@ -6,7 +6,6 @@ thread or the event loop; `Run.armed` says whether user code can be interrupted 
 
 from __future__ import annotations
 
-import builtins
 import inspect
 import time
 import traceback
@@ -18,11 +17,12 @@ from typing import Any, NamedTuple
 
 from winch import codec
 from winch.callables import Admission
-from winch.errors import DecodeError, JobFailed, JobInterrupted, JobTimeout, NewerPayload, Refused
+from winch.errors import DecodeError, JobInterrupted, JobTimeout, NewerPayload, Refused
 from winch.job import Job, Running, current
 from winch.options import DEFAULT_RUN
 from winch.running import hooks
-from winch.running.retrying import after_failure, names_of
+from winch.running.callbacks import callback_arguments
+from winch.running.retrying import after_failure, after_success, names_of
 from winch.stores.contract import Claim, Outcome, Store
 
 __all__ = ["NEWER_DELAY", "Run", "Runner"]
@@ -125,8 +125,8 @@ class Runner:
             run.function, run.options = call.function, call.run
             target = self._targets.get(call.function) or self._resolve(call.function)
             run.args, run.kwargs = call.args, call.kwargs
-            if run.options.kind == "callback":
-                run.args = self._callback_arguments(run)
+            if run.options.kind != "job":
+                run.args = callback_arguments(self._store, claim, call, self._admission.load_class)
             run.armed = False
         except NewerPayload:
             run.armed = False
@@ -154,21 +154,6 @@ class Runner:
         if isinstance(error, DecodeError):
             return self.failed(run, error, "undecodable")
         return self.failed(run, error)
-
-    def _callback_arguments(self, run: Run) -> tuple[Any, ...]:
-        """RQ's arguments: (job, connection), and the result, or the exception's type, value and traceback."""
-        parent = run.claim.parent
-        if parent is None:
-            return (Job[Any].from_claim(self._store, run.claim), self._store)
-        job: Job[Any] = Job.from_record(self._store, parent)
-        if run.options.event == "success":
-            return (job, self._store, codec.load_result(parent.result, self._admission.load_class))
-        if run.options.event == "stopped":
-            return (job, self._store)
-        info = codec.load_error(parent.history[-1].detail if parent.history else b"")
-        failure = JobFailed(info.type_name, info.mro, info.message, info.traceback, parent.attempts, parent.reason)
-        kind = getattr(builtins, info.type_name.rpartition(".")[2], JobFailed)
-        return (job, self._store, kind if _is_exception(kind) else JobFailed, failure, info.traceback)
 
     # ---- during ----
 
@@ -237,13 +222,15 @@ class Runner:
         limit = run.options.timeout
         if run.interrupted is JobTimeout or (limit is not None and elapsed > limit * 1e9):
             return self.failed(run, JobTimeout(f"it ran for {elapsed / 1e9:.3f} s, its limit is {limit:g} s"))
-        if value is None:
-            return Outcome(claim.token, claim.id, "finished", "", elapsed // 1_000_000)
-        try:
-            result = codec.dumps_result(value, run.options.codec)
-        except Exception as error:
-            return self.failed(run, error, final=True)
-        return Outcome(claim.token, claim.id, "finished", "", elapsed // 1_000_000, 0, result)
+        result = b""
+        if value is not None:
+            try:
+                result = codec.dumps_result(value, run.options.codec)
+            except Exception as error:
+                return self.failed(run, error, final=True)
+        if run.options.repeat is None or (wait := after_success(run.options.repeat, claim.repeats)) is None:
+            return Outcome(claim.token, claim.id, "finished", "", elapsed // 1_000_000, 0, result)
+        return Outcome(claim.token, claim.id, "repeat", "", elapsed // 1_000_000, 0, result, delay=wait)
 
     def failed(self, run: Run, error: BaseException, reason: str = "", *, final: bool = False) -> Outcome:
         """What an attempt that ended with this error comes to: failed, to be retried, or put back if it had to make way."""
@@ -292,7 +279,3 @@ def _without_our_frames(tb: TracebackType | None) -> TracebackType | None:
     while frame is not None and frame.tb_frame.f_code.co_filename.startswith(_HERE):
         frame = frame.tb_next
     return frame or tb
-
-
-def _is_exception(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseException)

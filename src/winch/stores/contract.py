@@ -156,8 +156,8 @@ class NewJob:
         queue: The queue's name.
         payload: Function, arguments and options, opaque.
         priority: -500 to 500, higher first.
-        at_front: Join before all others of the same priority, if it is queued at once: a job that is scheduled or deferred
-            first joins the back when its time comes.
+        at_front: Join before all others of the same priority once it gets ready, also where it is scheduled or deferred
+            first.
         delay: Milliseconds until it is due; 0 is at once.
         ttl: Milliseconds it may wait in `queued` before its first run; 0 is without end.
         result_ttl: Milliseconds that a finished job is kept; 0 is not at all, -1 without end.
@@ -215,7 +215,7 @@ class Outcome(NamedTuple):
         detail: For the attempt record: the error, as the codec packs it.
         delay: For `retry` and `repeat`: milliseconds from now.
         counts: For `retry`: whether `fails` goes up by one.
-        at_front: For `retry` and `repeat` without delay: join the front.
+        at_front: For `retry` and `repeat`: join the front, after the delay if there is one.
     """
 
     token: int
@@ -296,8 +296,9 @@ class AttemptRecord(NamedTuple):
     Attributes:
         started_at: Milliseconds since the epoch.
         ended_at: Milliseconds since the epoch.
-        outcome: As in `Outcome.kind` (`finished` for `repeat`); `returned` also for a run that was lost in a crash without blame. A job ended by
-            `cancel(stop=True)` has an attempt `stopped`. A charged crash is `failed` (the last) or `retry`.
+        outcome: As in `Outcome.kind` (`finished` for `repeat`); `returned` also for a run that was lost in a crash without
+            blame. A job ended by `cancel(stop=True)` has an attempt `stopped`. A charged crash is `failed` (the last) or
+            `retry`.
         reason: One of `winch.states.REASONS`.
         worker: The worker's name, `""` if it is not known.
         detail: As the codec packed it, or `b""`. For a crash: the UTF-8 text that the retirer gave.

@@ -22,7 +22,7 @@ from winch.worker.settings import Order
 
 __all__ = ["Desk", "Order"]
 
-_OUTCOME = {kind: index for index, kind in enumerate(OUTCOMES)}
+_OUTCOME = {kind: index for index, kind in enumerate(OUTCOMES)} | {"repeat": OUTCOMES.index("finished")}
 
 
 class Desk:

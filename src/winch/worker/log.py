@@ -22,6 +22,7 @@ __all__ = ["JobLog", "set_up"]
 logger = logging.getLogger("winch.worker")
 
 _STATE = {"finished": "finished", "failed": "failed", "stopped": "stopped", "returned": "queued", "retry": "retry"}
+_STATE["repeat"] = "finished"
 
 
 class JobLog:
@@ -41,7 +42,7 @@ class JobLog:
 
     def job(self, run: Run, outcome: Outcome) -> None:
         """A job has run."""
-        if outcome.kind == "finished":
+        if outcome.kind in ("finished", "repeat"):
             if self._jobs:
                 self._line(logging.INFO, run, outcome, "")
         elif outcome.kind == "retry" and not run.function:

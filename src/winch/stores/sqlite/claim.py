@@ -112,7 +112,22 @@ def _scan(tx: Transaction, hand: Hand, name: str, after: int, most: int, *, susp
     useless: list[tuple[int, bool]] = []
     now, token, claims, numbers, size = tx.now, hand.first + len(hand.claims), hand.claims, hand.numbers, hand.bytes
     rows = tx.db.execute(q.claimable, (now, name, suspect, after, most))
-    for number, features, score, over, id, payload, meta, fails, tries, crashes, created, queued, priority, repeats in rows:
+    for (
+        number,
+        features,
+        score,
+        over,
+        id,
+        payload,
+        meta,
+        fails,
+        tries,
+        crashes,
+        created,
+        queued,
+        priority,
+        repeats,
+    ) in rows:
         if size > TURN_BYTES:
             hand.more = True
             rows.close()

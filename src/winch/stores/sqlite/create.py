@@ -11,7 +11,7 @@ from winch.errors import DuplicateJob, UnknownDependency
 from winch.states import JobStatus
 from winch.stores.contract import NewJob
 from winch.stores.sqlite.codes import CODES, is_ended
-from winch.stores.sqlite.features import CALLBACKS, CHILDREN, PARENTS
+from winch.stores.sqlite.features import AT_FRONT, CALLBACKS, CHILDREN, PARENTS
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import end, jobs
 from winch.stores.sqlite.transaction import Transaction, as_array
@@ -139,6 +139,8 @@ def _row(tx: Transaction, plan: Plan) -> tuple[object, ...]:
         features |= CALLBACKS
     if job.parents:
         features |= PARENTS
+    if job.at_front and state != _QUEUED:
+        features |= AT_FRONT
     tx.jobs += 1
     return (
         *(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ATTEMPTS", "CALLBACKS", "CHILDREN", "PARENTS", "SNAPSHOT"]
+__all__ = ["ATTEMPTS", "AT_FRONT", "CALLBACKS", "CHILDREN", "PARENTS", "SNAPSHOT"]
 
 CALLBACKS = 1
 """It has rows in `callbacks`."""
@@ -11,6 +11,8 @@ CHILDREN = 2
 PARENTS = 4
 """It may wait for jobs in `children`."""
 SNAPSHOT = 8
-"""It is a callback: its parent as it ended is in `snapshots`."""
+"""It is a callback: its parent as it was then is in `snapshots`."""
+AT_FRONT = 16
+"""It waits, and will join the front of its queue."""
 ATTEMPTS = 256
 """It has rows in `attempts`."""

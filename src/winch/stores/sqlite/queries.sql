@@ -61,14 +61,16 @@ SELECT state FROM jobs WHERE id = ?
 -- name: queue_job
 UPDATE jobs
 SET state = {queued}, score = ?, enqueued_at = ?, reason = '', due_at = 0, ended_at = 0, expires_at = 0, token = 0,
-    executor = NULL, worker = '', begun = 0
+    executor = NULL, worker = '', begun = 0, features = features & ~16
 WHERE number = ?
 
 -- name: give_back_job
 UPDATE jobs SET state = {queued}, suspect = ?, token = 0, executor = NULL, worker = '', begun = 0 WHERE number = ?
 
 -- name: schedule_job
-UPDATE jobs SET state = {scheduled}, due_at = ?, token = 0, executor = NULL, worker = '', begun = 0 WHERE number = ?
+UPDATE jobs
+SET state = {scheduled}, due_at = ?, token = 0, executor = NULL, worker = '', begun = 0, features = features | ?
+WHERE number = ?
 
 -- name: start_over
 UPDATE jobs SET fails = 0, crashes = 0, repeats = 0, features = features | 256, result = x'' WHERE number = ?

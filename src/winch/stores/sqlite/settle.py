@@ -122,6 +122,6 @@ def _settle(tx: Transaction, job: Job, outcome: Outcome) -> None:
 
 def _run_again(tx: Transaction, job: Job, outcome: Outcome) -> None:
     if outcome.delay:
-        schedule(tx, job, tx.now + outcome.delay)
+        schedule(tx, job, tx.now + outcome.delay, at_front=outcome.at_front)
     else:
         queue(tx, job, at_front=outcome.at_front)

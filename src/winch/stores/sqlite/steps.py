@@ -16,7 +16,7 @@ from winch.states import JobStatus
 from winch.stores.contract import HISTORY as KEPT_ATTEMPTS
 from winch.stores.contract import CallbackEvent, OnFailure, OutcomeKind, Retired
 from winch.stores.sqlite.codes import CODES
-from winch.stores.sqlite.features import CALLBACKS, CHILDREN, PARENTS, SNAPSHOT
+from winch.stores.sqlite.features import AT_FRONT, CALLBACKS, CHILDREN, PARENTS, SNAPSHOT
 from winch.stores.sqlite.records import pack_snapshot, records
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.transaction import FOREVER, Snapshot, Transaction, as_array
@@ -104,9 +104,9 @@ def give_back(tx: Transaction, job: Job, *, suspect: bool) -> None:
     tx.ready.add(job.queue)
 
 
-def schedule(tx: Transaction, job: Job, due_at: int) -> None:
-    """Wait for a time."""
-    tx.db.execute(q.schedule_job, (due_at, job.number))
+def schedule(tx: Transaction, job: Job, due_at: int, *, at_front: bool = False) -> None:
+    """Wait for a time, then join the back of the queue or the front."""
+    tx.db.execute(q.schedule_job, (due_at, AT_FRONT * at_front, job.number))
     tx.falls_due(job.queue, due_at)
 
 
@@ -115,7 +115,7 @@ def promote(tx: Transaction, queues: Iterable[str], most: int) -> None:
     due = [row for name in queues for row in tx.db.execute(q.due, (name, tx.now, most))]
     for _, _, number in sorted(due)[:most]:
         for job in jobs(tx, q.job_by_number, number):
-            queue(tx, job)
+            queue(tx, job, at_front=bool(job.features & AT_FRONT))
 
 
 def next_due(at: Snapshot, queues: Iterable[str]) -> int | None:
@@ -290,7 +290,7 @@ def _ready(tx: Transaction, job: Job) -> None:
     if job.due_at > tx.now:
         schedule(tx, job, job.due_at)
     else:
-        queue(tx, job)
+        queue(tx, job, at_front=bool(job.features & AT_FRONT))
 
 
 def by_ids(at: Snapshot, ids: Iterable[str]) -> dict[str, Job]:

@@ -21,7 +21,7 @@ local function promote(queues, room)
   for n = 1, math.min(room, #found) do
     local job = read(found[n].id)
     if job and job.state == SCHEDULED and job.queue == found[n].queue then
-      queue_job(job)
+      queue_job(job, has(job.flags, FRONT))
     else
       damaged(found[n].id, P .. 'scheduled:' .. found[n].queue, found[n].queue)
     end

@@ -17,7 +17,7 @@ end
 
 -- Nothing to wait for any more but its time.
 local function ready_job(job)
-  if job.due > NOW then schedule_job(job, job.due) else queue_job(job) end
+  if job.due > NOW then schedule_job(job, job.due) else queue_job(job, has(job.flags, FRONT)) end
 end
 
 -- Back to its old place, as if it had never been claimed.

@@ -50,10 +50,12 @@ end
 local function run_again(job, outcome)
   leave(job)
   job.state, job.flags = nil, without(job.flags, SUSPECT)
+  local at_front = has(outcome.flags, AT_FRONT)
   if outcome.delay > 0 then
+    if at_front then job.flags = with(job.flags, FRONT) end
     schedule_job(job, NOW + outcome.delay)
   else
-    queue_job(job, has(outcome.flags, AT_FRONT))
+    queue_job(job, at_front)
   end
 end
 

@@ -1,0 +1,50 @@
+"""What a callback is called with."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+from winch import codec
+from winch.errors import JobFailed
+from winch.job import Job
+from winch.stores.contract import Claim, JobRecord, Store
+
+__all__ = ["callback_arguments"]
+
+
+def callback_arguments(
+    store: Store, claim: Claim, call: codec.CallData, load_class: codec.LoadClass
+) -> tuple[Any, ...]:
+    """The arguments of a job that is a callback or a webhook.
+
+    A callback's are RQ's: (job, connection), and the result, or the exception's type, value and traceback. A webhook's are
+    the job, what it did, and what stands in the call.
+
+    Raises:
+        DecodeError: The result cannot be read.
+    """
+    if claim.parent is None:
+        return (Job[Any].from_claim(store, claim), store)
+    job: Job[Any] = Job.from_record(store, claim.parent)
+    if call.run.kind == "webhook":
+        return (job, call.run.event, *call.args)
+    if call.run.event == "success":
+        return (job, store, codec.load_result(claim.parent.result, load_class))
+    if call.run.event == "stopped":
+        return (job, store)
+    return (job, store, *_error_of(claim.parent))
+
+
+def _error_of(parent: JobRecord) -> tuple[type[BaseException], JobFailed, str]:
+    """Type, value and traceback of the attempt that failed."""
+    last = parent.history[-1] if parent.history else None
+    info = codec.load_error(last.detail if last else b"")
+    reason = parent.reason or (last.reason if last else "")
+    failure = JobFailed(info.type_name, info.mro, info.message, info.traceback, parent.attempts, reason)
+    kind = getattr(builtins, info.type_name.rpartition(".")[2], JobFailed)
+    return kind if _is_exception(kind) else JobFailed, failure, info.traceback
+
+
+def _is_exception(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseException)

@@ -45,7 +45,7 @@ format: $(VENV)/.dev ## repair what lint and formatting can repair
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.bench ## measure winch against RQ (BENCH=crash: against every queue in a crash, BENCH=outage; ARGS)
+bench: $(VENV)/.bench ## measure winch against RQ (BENCH=queues: against every queue; crash, outage, limits, growth, fairness; ARGS)
 	@server="$$($(BIN)/python tools/find_redis.py || true)"; \
 	WINCH_REDIS_SERVER="$$server" $(BIN)/python -m benchmarks.$(BENCH) $(ARGS)
 

@@ -82,7 +82,7 @@ BOTH = (
     Budget("drain, two executors, of one", 1.5, lambda f: f.ours("drain2", "jobs/s") / f.drained()),
     Budget(
         "enqueue, of the best that keeps a state per job", 1,
-        lambda f: f.ours("enqueue", "/s") / max(f.all_of("enqueue", "/s", WITH_STATE)),
+        lambda f: f.ours("enqueue", "one by one /s") / max(f.all_of("enqueue", "one by one /s", WITH_STATE)),
     ),
     _most("lateness p99, ms", 10, lambda f: f.ours("lateness", "p99 ms")),
     _most(

@@ -73,9 +73,7 @@ def _draw_cost(lines: list[Line]) -> Any:
 
 def _draw_latency(lines: list[Line]) -> Any:
     bars = _best(lines, "latency", "p50 ms", is_most=False)
-    figure, axes = _axes(
-        bars, "ms from the call to the start of the function, idle worker (log scale): dot p50, bar to p99"
-    )
+    figure, axes = _axes(bars, "ms from the call to the start, idle worker (log scale): dot p50, bar to p99")
     for place, (_, is_ours, figures) in enumerate(bars):
         half, most = figures["p50 ms"], figures["p99 ms"]
         color = OURS if is_ours else THEIRS

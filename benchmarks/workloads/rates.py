@@ -55,11 +55,10 @@ def run(site: Site, jobs: int, processes: int = 1) -> dict[str, float]:
 def enqueue(site: Site) -> dict[str, float]:
     """Enqueueing one by one, and in bulk where there is such a call; no worker."""
     jobs = site.scaled(ONE_BY_ONE)
-    figures = _sent(site.send("touch", jobs), jobs)
+    figures = _sent(site.send("touch", jobs), jobs, "one by one")
     if site.peer.HAS_BULK:
         jobs = site.scaled(BULK)
-        many = _sent(site.send("touch", jobs, bulk=True), jobs)
-        figures |= {f"bulk {name}": value for name, value in many.items()}
+        figures |= _sent(site.send("touch", jobs, bulk=True), jobs, "bulk")
     return figures
 
 
@@ -74,9 +73,8 @@ def payload_100k(site: Site) -> dict[str, float]:
 
 
 def _payload(site: Site, size: int, jobs: int) -> dict[str, float]:
-    sent = _sent(site.send("echo", jobs, size=size), jobs)
-    return {f"enqueue {name}": value for name, value in sent.items()} | run(site, jobs)
+    return _sent(site.send("echo", jobs, size=size), jobs, "enqueue") | run(site, jobs)
 
 
-def _sent(sent: Sent, jobs: int) -> dict[str, float]:
-    return {"/s": jobs / sent.seconds, "us": sent.used / jobs * 1e6}
+def _sent(sent: Sent, jobs: int, how: str) -> dict[str, float]:
+    return {f"{how} /s": jobs / sent.seconds, f"{how} us per job": sent.used / jobs * 1e6}

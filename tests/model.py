@@ -439,6 +439,10 @@ class ModelStore:
         self.mark(*queues)
         return Turn(self.clock(), claims, more, self.next_due(queues), late, alone)
 
+    def begin_enqueue(self, jobs: Sequence[NewJob]) -> Callable[[], Enqueued]:
+        enqueued = self.enqueue(jobs)
+        return lambda: enqueued
+
     def begin_turn(
         self,
         executor: str,

@@ -324,3 +324,32 @@ def test_many_parents(store: Store) -> None:
     assert store.enqueue([child]).states == (S.DEFERRED,)
     assert record(store, "child").pending == 10_000
     store.delete(["child"])
+
+
+# ---- sent ahead -----------------------------------------------------------------------------------------------------
+
+
+def test_jobs_can_be_sent_ahead(store: Store) -> None:
+    """`begin_enqueue` sends them and answers when asked; other calls may come between, also another batch."""
+    jobs = [job(), job(b"other"), job(priority=3), job(meta=b"m"), job(meta=b"m", result_ttl=0)]
+    answer = store.begin_enqueue(jobs)
+    between = store.begin_enqueue([job()])
+    assert between().states == (S.QUEUED,)
+    assert answer().states == (S.QUEUED,) * 5
+    found = [record(store, one.id) for one in jobs]
+    assert [(one.payload, one.priority, one.meta, one.result_ttl) for one in found] == [
+        (one.payload, one.priority, one.meta, one.result_ttl) for one in jobs
+    ]
+    assert len(ids(store, "q", S.QUEUED)) == 6
+
+
+def test_jobs_sent_ahead_are_refused_when_it_is_answered(store: Store) -> None:
+    """At the latest; nothing of the batch is there, and the store can be used after it."""
+    one = add(store)
+    with pytest.raises(DuplicateJob) as refused:
+        store.begin_enqueue([job(), job(id=one)])()
+    assert refused.value.args[1] == one
+    assert ids(store, "q", S.QUEUED) == [one]
+    run(store, one)
+    assert store.begin_enqueue([job(id=one)])().states == (S.QUEUED,)
+    assert store.begin_enqueue([])().states == ()

@@ -6,7 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -156,18 +156,46 @@ def test_times(queue: Queue) -> None:
 def test_many_in_thousands(queue: Queue, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """One store call per thousand, from a generator, in the order of the input."""
     sizes: list[int] = []
-    enqueue = store.enqueue
+    enqueue = store.begin_enqueue
 
-    def counting(jobs: Sequence[NewJob]) -> Enqueued:
+    def counting(jobs: Sequence[NewJob]) -> Callable[[], Enqueued]:
         sizes.append(len(jobs))
         return enqueue(jobs)
 
-    monkeypatch.setattr(store, "enqueue", counting)
+    monkeypatch.setattr(store, "begin_enqueue", counting)
     jobs = queue.enqueue_many(call(send, number) for number in range(2500))
     assert sizes == [1000, 1000, 500]
     assert [job.args[0] for job in jobs] == list(range(2500))
     assert queue.job_ids == [job.id for job in jobs]
     assert queue.get_job_ids(1500, 3) == [job.id for job in jobs[1500:1503]]
+
+
+def test_a_generator_of_calls_may_enqueue_too(queue: Queue) -> None:
+    """What a generator enqueues while its own jobs are on their way takes nothing from them."""
+
+    def calls() -> Iterator[Call[str]]:
+        for number in range(2100):
+            if number == 1050:
+                queue.enqueue(send, 7)
+                queue.enqueue_many(call(send, 8) for _ in range(1001))
+            yield call(send, number)
+
+    assert [job.args[0] for job in queue.enqueue_many(calls())] == list(range(2100))
+    assert queue.count == 2100 + 1 + 1001
+
+
+def test_calls_that_end_in_an_error_keep_those_before(queue: Queue) -> None:
+    """The thousand that were on their way are enqueued, and the queue can be used after it."""
+
+    def calls() -> Iterator[Call[str]]:
+        yield from [call(send, number) for number in range(1000)]
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        queue.enqueue_many(calls())
+    assert queue.count == 1000
+    queue.enqueue_many([call(send, 1)])
+    assert queue.count == 1001
 
 
 def test_prepared_data(queue: Queue) -> None:

@@ -49,8 +49,8 @@ def test_every_part_is_used(path: Path) -> None:
 
 def test_functions_that_are_not_called_are_left_out() -> None:
     """A script carries only what it needs."""
-    assert "local function body_of" in scripts.script("turn").text.decode()
-    assert "local function body_of" not in scripts.script("cancel").text.decode()
+    assert "local function hand_out" in scripts.script("turn").text.decode()
+    assert "local function hand_out" not in scripts.script("cancel").text.decode()
 
 
 @pytest.mark.parametrize("verb", VERBS)

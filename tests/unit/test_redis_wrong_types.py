@@ -296,7 +296,7 @@ def test_a_record_that_breaks_while_its_job_runs(store: RedisStore, client: Redi
     if damage == "wrong type":
         client.rpush(key, "x")
     elif damage != "gone":
-        client.set(key, b"\xff" * 200 if damage == "overwritten" else raw[:90])
+        client.set(key, b"\xff" * 200 if damage == "overwritten" else raw[:-1])
     if end == "settle":
         assert not executor.settle(claim)
         assert client.hkeys(f"{{winch}}:x:{executor.id}") == [b""]

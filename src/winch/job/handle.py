@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from winch import codec
@@ -46,7 +47,7 @@ class Job(JobView[R_co]):
     @classmethod
     def from_enqueued(cls, store: Store, new: NewJob, state: JobStatus, now: int) -> Job[Any]:
         """The job that was just enqueued."""
-        return cast("Job[Any]", cls(store, new.id, lambda: record_of_new(new, state, now)))
+        return cast("Job[Any]", cls(store, new.id, partial(record_of_new, new, state, now)))
 
     @classmethod
     def fetch(cls, id: str, connection: Connection = None) -> Job[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from winch.errors import InvalidOption
 from winch.job import Connection, Job, get_store
 from winch.options import JobOptions
 from winch.queue.calls import NO_OPTIONS, Call, new_job
-from winch.stores.contract import ENQUEUE_BATCH, NewJob, Store
+from winch.stores.contract import ENQUEUE_BATCH, Enqueued, NewJob, Store
 
 __all__ = ["Putting"]
 
@@ -81,13 +81,23 @@ class Putting:
         refuse_during_import()
         store = get_store(self._connection)
         jobs: list[Job[Any]] = []
+        under_way = None
+        try:
+            for new in self._batches(calls, options):  # made while the store takes those before
+                sent, under_way = under_way, None
+                enqueued = sent[1]() if sent else None
+                under_way = new, store.begin_enqueue(new)
+                if sent and enqueued:
+                    jobs += _handles(store, sent[0], enqueued)
+        finally:
+            if under_way:
+                jobs += _handles(store, under_way[0], under_way[1]())
+        return jobs
+
+    def _batches(self, calls: Iterable[Call[Any]], options: JobOptions) -> Iterator[list[NewJob]]:
         remaining = iter(calls)
         while chunk := list(islice(remaining, ENQUEUE_BATCH)):
-            new = [self._prepared(one, options) for one in chunk]
-            enqueued = store.enqueue(new)
-            pairs = zip(new, enqueued.states, strict=True)
-            jobs.extend(Job.from_enqueued(store, one, state, enqueued.now) for one, state in pairs)
-        return jobs
+            yield [self._prepared(one, options) for one in chunk]
 
     def _prepared(self, one: Call[Any], options: JobOptions) -> NewJob:
         if not isinstance(one, Call):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -96,3 +106,8 @@ class Putting:
             )
         chosen = options if one.options is NO_OPTIONS else options.override(one.options)
         return new_job(self.name, one.function, one.args, one.kwargs, chosen)
+
+
+def _handles(store: Store, new: Sequence[NewJob], enqueued: Enqueued) -> list[Job[Any]]:
+    now = enqueued.now
+    return [Job.from_enqueued(store, one, state, now) for one, state in zip(new, enqueued.states, strict=True)]

@@ -147,8 +147,7 @@ class NewLimit(NamedTuple):
     burst: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
+class NewJob(NamedTuple):
     """A job to enqueue.
 
     Attributes:
@@ -557,6 +556,13 @@ class HotPath(Protocol):
         Raises:
             DuplicateJob: An id is used by a job that has not ended, or twice in `jobs`. The error's `args[1]` is the id.
             UnknownDependency: A parent does not exist. `args[1]` is its id.
+        """
+        ...
+
+    def begin_enqueue(self, jobs: Sequence[NewJob]) -> Callable[[], Enqueued]:
+        """`enqueue`, sent at once and answered when the returned function is called, so that the next jobs can be made meanwhile.
+
+        The function is called once, by the thread that has sent the jobs. Other calls may come between.
         """
         ...
 

@@ -175,18 +175,18 @@ class Calls:
         channel, number = call or line.next_call()
         return self._finish(line, script(verb), self._pack(verb, channel, number, *arguments))
 
-    def next_call(self) -> Call:
-        """A new number on the calling thread's own channel."""
-        return self._line("calls").next_call()
+    def next_call(self, use: str = "calls") -> Call:
+        """A new number on the calling thread's own channel for a use."""
+        return self._line(use).next_call()
 
-    def begin_change(self, verb: str, call: Call, *arguments: Argument) -> Callable[[], Any]:
+    def begin_change(self, verb: str, call: Call, *arguments: Argument, use: str = "turns") -> Callable[[], Any]:
         """Send a changing call and return what reads its answer; on any trouble that repeats the identical call.
 
-        It has a connection of its own, so that other calls of the thread may come between.
+        It has a connection of its own for this use, so that other calls of the thread may come between.
         """
         if not self.is_open:
             self._before_first(True)
-        line, packed = self._line("turns"), self._pack(verb, *call, *arguments)
+        line, packed = self._line(use), self._pack(verb, *call, *arguments)
         until = time.monotonic() + self.deadline
         try:
             line.send(packed, self.deadline)

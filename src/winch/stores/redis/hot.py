@@ -29,7 +29,15 @@ from winch.stores.contract import (
 )
 from winch.stores.redis.calls import Argument, Calls, OutOfMemory, Refusal
 from winch.stores.redis.keys import ended_channel, marker_key, pack_id
-from winch.stores.redis.records import STATES, claim_of, job_record, pack_job, pack_outcomes, pack_tally_key
+from winch.stores.redis.records import (
+    STATES,
+    claim_of,
+    job_record,
+    pack_jobs,
+    pack_outcomes,
+    pack_plain_jobs,
+    pack_tally_key,
+)
 from winch.stores.redis.waiting import EndedJobs, ListWaiter
 
 __all__ = ["HotVerbs", "translated", "warn_of_loss"]
@@ -63,19 +71,29 @@ class HotVerbs:
 
     def enqueue(self, jobs: Sequence[NewJob], *, call: Call | None = None) -> Enqueued:
         """See `winch.stores.contract.HotPath.enqueue`."""
-        if len(jobs) > ENQUEUE_BATCH:
-            raise ValueError(f"at most {ENQUEUE_BATCH} jobs per call, not {len(jobs)}")
+        _check_number(jobs)
         if not jobs:
             return Enqueued(self.now(), ())
-        packed: list[bytes] = []
-        for job in jobs:
-            packed += (pack_id(job.id), pack_job(job))
         call = call or self._calls.next_call()
-        try:
-            now, states = self._enqueue(call, packed, is_plain=_are_plain(jobs))
-        except Refusal as refusal:
-            raise _enqueue_error(refusal, jobs) from None
-        return Enqueued(now, _states(states))
+        if not _are_plain(jobs):
+            return self._enqueued(jobs, lambda: self._calls.change("enqueue_any", call, *pack_jobs(jobs)), call)
+        return self._enqueued(jobs, lambda: self._calls.change("enqueue", call, *pack_plain_jobs(jobs)), call)
+
+    def begin_enqueue(self, jobs: Sequence[NewJob]) -> Callable[[], Enqueued]:
+        """See `winch.stores.contract.HotPath.begin_enqueue`. One is sent ahead per thread; others are done at once."""
+        _check_number(jobs)
+        if getattr(self._local, "is_ahead", False) or not jobs or not _are_plain(jobs):
+            enqueued = self.enqueue(jobs)
+            return lambda: enqueued
+        self._local.is_ahead = True
+        call = self._calls.next_call("batches")
+        read = self._calls.begin_change("enqueue", call, *pack_plain_jobs(jobs), use="batches")
+
+        def answer() -> Enqueued:
+            self._local.is_ahead = False
+            return self._enqueued(jobs, read, call)
+
+        return answer
 
     def turn(
         self,
@@ -162,15 +180,18 @@ class HotVerbs:
         seconds, micros = self._calls.command(b"TIME")
         return int(seconds) * 1000 + int(micros) // 1000
 
-    def _enqueue(self, call: Call, packed: Sequence[bytes], *, is_plain: bool) -> Any:
-        """Take the short way, and the long one for what that refuses; under one number, so it happens once."""
-        if is_plain:
+    def _enqueued(self, jobs: Sequence[NewJob], ask: Callable[[], Any], call: Call) -> Enqueued:
+        """The answer; for what the short way refuses that of the long one, under the same number, so it happens once."""
+        try:
             try:
-                return self._calls.change("enqueue", call, *packed)
+                now, states = ask()
             except Refusal as refusal:
                 if refusal.args[0] != "KNOWN":
                     raise
-        return self._calls.change("enqueue_any", call, *packed)
+                now, states = self._calls.change("enqueue_any", call, *pack_jobs(jobs))
+        except Refusal as refusal:
+            raise _enqueue_error(refusal, jobs) from None
+        return Enqueued(now, _states(states))
 
     def _ends(self) -> EndedJobs:
         ends: EndedJobs | None = getattr(self._local, "ends", None)
@@ -183,6 +204,11 @@ class HotVerbs:
         *answers, now = self._calls.read("await_end", *map(pack_id, ids))
         ended = [job_record(id, raw, now) for id, raw in zip(ids, answers, strict=True) if isinstance(raw, bytes)]
         return ended, bool(ended) or 1 not in answers
+
+
+def _check_number(jobs: Sequence[NewJob]) -> None:
+    if len(jobs) > ENQUEUE_BATCH:
+        raise ValueError(f"at most {ENQUEUE_BATCH} jobs per call, not {len(jobs)}")
 
 
 def _are_plain(jobs: Sequence[NewJob]) -> bool:

@@ -32,7 +32,9 @@ __all__ = [
     "job_record",
     "pack_info",
     "pack_job",
+    "pack_jobs",
     "pack_outcome",
+    "pack_plain_jobs",
     "pack_tally_key",
     "tally_key",
     "unpack_info",
@@ -56,6 +58,7 @@ _SIZE = Struct("<I")
 _STARTS: tuple[int, ...] = (0, 68, 85, 88, 105)
 """Where the segments begin, by form."""
 _WITH_TERMS = 3
+_SAME = b"\xff"
 _NO_PAST = (0, 0, 0, 0, 0, 0)
 _DEFAULT_TERMS = (3, 0, 500_000, 31_536_000_000)
 """What a job has that brings none: those of `NewJob`."""
@@ -125,6 +128,26 @@ def pack_job(job: NewJob) -> bytes:
         return b"".join((head, terms, queue, job.payload, job.meta, extra))
     parents = [bytes((len(raw),)) + raw for raw in map(pack_id, job.parents)]
     return b"".join((head, terms, queue, job.payload, job.meta, extra, *parents))
+
+
+def pack_jobs(jobs: Sequence[NewJob]) -> list[bytes]:
+    """Id and job of each, one after the other."""
+    flat: list[bytes] = []
+    for job in jobs:
+        flat += (pack_id(job.id), pack_job(job))
+    return flat
+
+
+def pack_plain_jobs(jobs: Sequence[NewJob]) -> list[bytes]:
+    """The same for `enqueue.lua`: what a job shares with the one before is left out, which in bulk is all but the payload."""
+    flat: list[bytes] = []
+    known = None
+    for job in jobs:
+        id, queue, payload, *rest = job  # noqa: A001
+        shared = (queue, rest)
+        flat += (pack_id(id), _SAME + payload if shared == known else pack_job(job))
+        known = shared
+    return flat
 
 
 @lru_cache(maxsize=256)

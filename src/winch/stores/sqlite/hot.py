@@ -53,6 +53,11 @@ class HotVerbs(Verbs):
         now, states = self._once(call, lambda tx: (tx.now, create(tx, jobs)))
         return Enqueued(now, tuple([STATES[state] for state in states]))
 
+    def begin_enqueue(self, jobs: Sequence[NewJob]) -> Callable[[], Enqueued]:
+        """As `enqueue`, to be waited for later. Here there is nothing to wait for: it is done at once."""
+        enqueued = self.enqueue(jobs)
+        return lambda: enqueued
+
     def turn(
         self,
         executor: str,

@@ -4,7 +4,8 @@
 --
 -- KEYS[1]  prefix
 -- ARGV[1], ARGV[2]  channel and number of the call
--- ARGV[3 ...]  per job: its id, and the job packed (parts/new_job): without delay, parents and FRONT
+-- ARGV[3 ...]  per job: its id, and the job packed (parts/new_job): without delay, parents and FRONT; or SAME and its payload,
+--              if the rest is as with the job before
 --
 -- Guard    no id is known. At maxmemory the whole call is refused.
 -- Returns  now, and a string of the states as digits
@@ -12,40 +13,53 @@
 --- @include parts/call
 --- @include parts/new_job
 
+--- @constant SAME 255
+
 local earlier = earlier_answer()
 if earlier then return earlier end
-local keys, seen = {}, {}
-for n = 3, #ARGV, 2 do
-  if seen[ARGV[n]] then return redis.error_reply('DUPLICATE ' .. (n - 1) / 2) end
-  seen[ARGV[n]], keys[#keys + 1] = true, P .. 'j:' .. ARGV[n]
-end
-if redis.call('EXISTS', unpack(keys)) > 0 then return redis.error_reply('KNOWN') end
-
 local terms, size = string.byte(ARGV[4], 15, 16)
 local queue = string.sub(ARGV[4], NEW_JOB_SIZE + terms + 1, NEW_JOB_SIZE + terms + size)
 local queued, marker = P .. 'queued:' .. queue, P .. 'marker:' .. queue
 local is_paused = look('SISMEMBER', P .. 'paused', queue) == 1
 local is_known = look('SISMEMBER', P .. 'queues', queue) == 1
 local kept = look('HMGET', P .. 'store', 'back', 'schema')
-local back = tonumber(kept[1] or 0)
+look('ZCARD', queued)
+local back, seen = tonumber(kept[1] or 0), {}
+
+-- A record is: head, score, times, length of the payload, lengths, before, payload, after.
+local head, shift, lengths, before, after
+local times = struct.pack('<I6I6I6', NOW, NOW, 0)
+
+-- Takes from a job packed what those that follow it share, and returns its payload.
+local function open(packed)
+  local flags, features, _, _, priority, has_terms, name, payload, meta, extra = struct.unpack(NEW_JOB, packed)
+  local start = NEW_JOB_SIZE + has_terms + name
+  head = struct.pack('<BBBBI7I4I6hI2', has_terms > 0 and WITH_TERMS or PLAIN, QUEUED, flags, features, 0, 0, 0, priority, 0)
+  shift = priority * 17592186044416 -- 2^44
+  times = string.sub(times, 1, 18) .. string.char(name)
+  lengths = struct.pack('<I4I4I4', meta, extra, 0)
+  before = string.sub(packed, NEW_JOB_SIZE + 1, start)
+  after = string.sub(packed, start + payload + 1, start + payload + meta + extra)
+  return string.sub(packed, start + 1, start + payload)
+end
 
 local entries, records = {}, {}
 for n = 3, #ARGV, 2 do
-  local packed = ARGV[n + 1]
-  local flags, features, _, _, priority, has_terms, name, payload, meta, extra = struct.unpack(NEW_JOB, packed)
-  back = back + 1
-  local score = back - priority * 17592186044416 -- 2^44
-  entries[#entries + 1], entries[#entries + 2] = score, ARGV[n]
-  records[#records + 1] = struct.pack(HEADER, has_terms > 0 and WITH_TERMS or PLAIN, QUEUED, flags, features, 0, 0, 0,
-    priority, 0, score, NOW, NOW, 0, name, payload, meta, extra, 0)
-    .. string.sub(packed, NEW_JOB_SIZE + 1, NEW_JOB_SIZE + has_terms + name + payload + meta + extra)
+  local id, packed = ARGV[n], ARGV[n + 1]
+  if seen[id] then return redis.error_reply('DUPLICATE ' .. (n - 1) / 2) end
+  seen[id], back = true, back + 1
+  local payload = string.byte(packed) == SAME and string.sub(packed, 2) or open(packed)
+  local score = back - shift
+  entries[n - 2], entries[n - 1] = score, id
+  records[n - 2] = P .. 'j:' .. id
+  records[n - 1] = head .. struct.pack('<d', score) .. times .. struct.pack('<I4', #payload) .. lengths .. before .. payload .. after
 end
 
--- The first write: refused at maxmemory, or if this is the wrong type of key, and then nothing has changed.
-look('ZADD', queued, unpack(entries))
-for n, record in ipairs(records) do redis.call('SET', keys[n], record) end
+-- The first write: refused at maxmemory, or if a job is known, and then nothing has changed.
+if redis.call('MSETNX', unpack(records)) == 0 then return redis.error_reply('KNOWN') end
+redis.call('ZADD', queued, unpack(entries))
 if not is_known then redis.call('SADD', P .. 'queues', queue) end
 redis.call('HSET', P .. 'store', 'back', back)
 if not kept[2] then redis.call('HSET', P .. 'store', 'schema', SCHEMA) end
 if not is_paused and redis.call('EXISTS', marker) == 0 then redis.call('RPUSH', marker, 1) end
-return keep({NOW, string.rep(QUEUED, #keys)})
+return keep({NOW, string.rep(QUEUED, #records / 2)})

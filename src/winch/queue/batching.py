@@ -11,7 +11,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from winch.errors import EnqueueError
 from winch.job import Job
@@ -26,10 +26,7 @@ IDLE = 10.0
 Answer: TypeAlias = "tuple[JobStatus, int] | BaseException"
 
 
-class _Order(NamedTuple):
-    job: NewJob
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[tuple[JobStatus, int]]
+_Future: TypeAlias = "asyncio.Future[tuple[JobStatus, int]]"
 
 
 class Batcher:
@@ -41,9 +38,10 @@ class Batcher:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._orders: deque[_Order] = deque()
+        self._orders: deque[tuple[NewJob, _Future]] = deque()
         self._some = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._is_idle = True  # nobody takes orders: who has one says so; one such call per batch
 
     async def enqueue(self, job: NewJob) -> Job[Any]:
         """Enqueue one job together with all that others enqueue at the moment.
@@ -53,28 +51,38 @@ class Batcher:
             UnknownDependency: It waits for a job that does not exist.
             StoreUnavailable: The store does not answer.
         """
-        loop = asyncio.get_running_loop()
-        order = _Order(job, loop, loop.create_future())
+        future: _Future = asyncio.get_running_loop().create_future()
+        self._orders.append((job, future))
+        if self._is_idle:  # after the order has joined: the thread says that it is idle, then looks for orders
+            self._rouse()
+        state, now = await future
+        return Job.from_enqueued(self.store, job, state, now)
+
+    def _rouse(self) -> None:
         with self._some:
-            self._orders.append(order)
+            self._is_idle = False
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="winch-enqueue", daemon=True)
                 self._thread.start()
             self._some.notify()
-        state, now = await order.future
-        return Job.from_enqueued(self.store, job, state, now)
 
     def _run(self) -> None:
-        while orders := self._next():
-            answers = self._call([order.job for order in orders])
-            _deliver(orders, answers)
+        try:
+            while orders := self._next():
+                answers = self._call([job for job, _ in orders])
+                _deliver([future for _, future in orders], answers)
+        finally:
+            self._is_idle = True
 
-    def _next(self) -> list[_Order]:
+    def _next(self) -> list[tuple[NewJob, _Future]]:
         """What has gathered; empty if nobody came for a while."""
         with self._some:
-            if not self._some.wait_for(lambda: self._orders, IDLE):
-                self._thread = None
-                return []
+            if not self._orders:
+                self._is_idle = True
+                if not self._some.wait_for(lambda: self._orders, IDLE):
+                    self._thread = None
+                    return []
+                self._is_idle = False
             return [self._orders.popleft() for _ in range(min(len(self._orders), ENQUEUE_BATCH))]
 
     def _call(self, jobs: Sequence[NewJob]) -> list[Answer]:
@@ -89,11 +97,11 @@ class Batcher:
             return [error for _ in jobs]
 
 
-def _deliver(orders: Sequence[_Order], answers: Sequence[Answer]) -> None:
+def _deliver(futures: Sequence[_Future], answers: Sequence[Answer]) -> None:
     """One call into each loop."""
-    per_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Order, Answer]]] = {}
-    for order, answer in zip(orders, answers, strict=True):
-        per_loop.setdefault(order.loop, []).append((order, answer))
+    per_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Future, Answer]]] = {}
+    for future, answer in zip(futures, answers, strict=True):
+        per_loop.setdefault(future.get_loop(), []).append((future, answer))
     for loop, pairs in per_loop.items():
         try:
             loop.call_soon_threadsafe(_settle, pairs)
@@ -101,14 +109,14 @@ def _deliver(orders: Sequence[_Order], answers: Sequence[Answer]) -> None:
             continue  # the loop was closed meanwhile; nobody waits any more
 
 
-def _settle(pairs: Sequence[tuple[_Order, Answer]]) -> None:
-    for order, answer in pairs:
-        if order.future.done():
+def _settle(pairs: Sequence[tuple[_Future, Answer]]) -> None:
+    for future, answer in pairs:
+        if future.done():
             continue
         if isinstance(answer, BaseException):
-            order.future.set_exception(answer)
+            future.set_exception(answer)
         else:
-            order.future.set_result(answer)
+            future.set_result(answer)
 
 
 _batchers: dict[int, Batcher] = {}
@@ -128,8 +136,8 @@ if hasattr(os, "register_at_fork"):
 
 def batcher(store: Store) -> Batcher:
     """The batcher of this process for this store."""
-    with _guard:
-        found = _batchers.get(id(store))
-        if found is None:
-            found = _batchers[id(store)] = Batcher(store)  # holds the store, so that its id stays its own
-        return found
+    found = _batchers.get(id(store))
+    if found is None:
+        with _guard:
+            found = _batchers.setdefault(id(store), Batcher(store))  # holds the store, so that its id stays its own
+    return found

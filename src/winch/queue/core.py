@@ -83,8 +83,10 @@ class Queue(Putting, Enqueuing):
         return self.put(f, args, kwargs, self._defaults, delay)
 
     async def _asubmit(self, f: Callable[..., Any] | str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
-        call_args, call_kwargs, given = split_options(f, args, kwargs, "aenqueue")
-        return await self.aput(f, call_args, call_kwargs, self._defaults.override(given))
+        if kwargs:
+            call_args, call_kwargs, given = split_options(f, args, kwargs, "aenqueue")
+            return await self.aput(f, call_args, call_kwargs, self._defaults.override(given))
+        return await self.aput(f, args, kwargs, self._defaults)
 
     def enqueue_call(
         self,

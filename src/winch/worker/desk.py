@@ -116,6 +116,11 @@ class Desk:
             self.receive()
             self._compose(room, ())
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a turn is under way."""
+        return self._pending is not None
+
     def receive(self) -> Turn | None:
         """The answer to the turn that was sent, if one is under way."""
         with self.lock:

@@ -21,7 +21,7 @@ from winch.errors import DecodeError, JobInterrupted, StoreError, WorkerError
 from winch.polling import Pipe, Source, readable
 from winch.running.run import Run
 from winch.stores import open_store
-from winch.stores.contract import TURN_BATCH, Held, Outcome
+from winch.stores.contract import TURN_BATCH, Held, Outcome, Turn
 from winch.worker.channel import Brief, Channel
 from winch.worker.desk import Desk
 from winch.worker.forking import ForkServer
@@ -114,11 +114,12 @@ class Executor:
 
     def _cycle(self) -> bool:
         """Run what is at hand, and take a turn. False: there was nothing to do."""
+        self.in_batch = True
         if len(self.desk.ready) >= STREAM and not self.lanes_busy() and not self._alone:
             self.desk.send(self._room())
         self._run_ready()
         asked_empty = not self._holds_anything()
-        turn = self.desk.receive() or self.desk.turn(self._room())
+        turn = self._take_turn()
         if turn.alone and asked_empty:
             self._was_alone_at = time.monotonic_ns()
         self._alone = turn.alone
@@ -126,13 +127,18 @@ class Executor:
         self._recycle_if_due()
         return bool(turn.claims or turn.more or self.desk.ready or self.desk.done or self.desk.returning)
 
+    def _take_turn(self) -> Turn:
+        """The turn that is under way, or else a new one. Meanwhile the watch gets up, so that it is in no job's way."""
+        if not self.desk.is_waiting:
+            self.desk.send(self._room())
+        self._watch.wake()
+        return self.desk.receive() or self.desk.turn(self._room())
+
     def _run_ready(self) -> None:
         """Start every claim that is at hand: on this thread one after the other, in the lanes all at once."""
         starting: list[Run] = []
         if self.desk.ready:
             self._seen_async = self._seen_sync = False
-        self.in_batch = True
-        self._watch.wake()
         while not self._stopping.is_set() and (claim := self.desk.next_claim()) is not None:
             if not self._lease_holds():
                 self.desk.give_back(claim)
@@ -142,7 +148,6 @@ class Executor:
             else:
                 self._take_up(Run(claim), starting)
         self._start(starting)
-        self.in_batch = False
 
     def _take_up(self, run: Run, starting: list[Run]) -> None:
         """Prepare a claim, and run it here or line it up for a lane."""
@@ -273,6 +278,7 @@ class Executor:
 
     def _sleep(self) -> None:
         """Wait for a hint, for a lane, or for the supervisor. For a suspect that cannot be taken now: a second at most."""
+        self.in_batch = False
         listen = self._room() > 0 and not self._alone
         if not listen:
             self._stop_listening()
@@ -286,8 +292,16 @@ class Executor:
             if self._pipe.fileno() in ready:
                 self._pipe.drain()
                 return
-            if not listen or self._waiter.take():
+            if not listen or self._is_hint(bool(ready)):
                 return
+
+    def _is_hint(self, came: bool) -> bool:
+        """Whether there may be work. Where the descriptor alone tells, the turn is sent first and the hint read meanwhile."""
+        if not came or self._waiter.poll is not None:
+            return self._waiter.take()
+        self.desk.send(self._room())
+        self._waiter.take()
+        return True
 
     def _listen(self) -> None:
         if self._stale:

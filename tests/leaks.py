@@ -20,6 +20,8 @@ OWNED: tuple[str, ...] = (
     r"(?s)\{[^}]*\}:j:.*",  # a job: in exactly one index, which ends it
     r"\{[^}]*\}:(scheduled|deferred|blocked|queued|suspects|started):.+",  # live jobs
     r"\{[^}]*\}:(finished|failed|canceled|stopped):.+",  # ended jobs: upkeep removes them by their scores
+    r"\{[^}]*\}:slots:.+",  # of jobs that run: gone with the last of them
+    r"(?s)\{[^}]*\}:(waiting|waits|waiters|released):.+",  # of jobs that are blocked, or were and are queued
     r"(?s)\{[^}]*\}:children:.*",  # of a living parent: its end renames it
     r"(?s)\{[^}]*\}:firing(:.*)?",  # until every child has been told: turns and beats do it
     r"\{[^}]*\}:(workers|seats)",  # the enlisted: retire or rescue takes them out

@@ -11,7 +11,8 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -35,9 +36,11 @@ from winch.stores.contract import (
     Enqueued,
     Held,
     JobRecord,
+    LimitRecord,
     MetricRow,
     NewCallback,
     NewJob,
+    NewLimit,
     Outcome,
     OutcomeKind,
     Retired,
@@ -71,12 +74,15 @@ def numbered(
         call = kwargs.get("call")
         with self.lock, self.moment():
             if not isinstance(call, Call):
-                return verb(self, *args, **kwargs)
+                answer = verb(self, *args, **kwargs)
+                self.release_blocked()
+                return answer
             number, kept = self.channels.get(call.channel, (-1, None))
             if call.number < number:
                 raise StaleCall(f"{call} after number {number}")
             if call.number > number:
                 kept = verb(self, *args, **kwargs)  # a refused call leaves its number unused
+                self.release_blocked()
                 self.channels[call.channel] = (call.number, kept)
             return kept
 
@@ -131,6 +137,10 @@ class ModelStore:
         self.unmet: dict[str, set[str]] = {}  # of a deferred job: the parents it waits for
         self.children: dict[str, list[str]] = {}  # of a parent: those that wait for its next end
         self.firing: list[Ended] = []
+        self.waits: dict[str, str] = {}  # of a blocked job: the key it waits for
+        self.released: dict[str, str] = {}  # of a job that was blocked and is queued: the key it waited for
+        self.refill: defaultdict[str, int] = defaultdict(int)  # of a queue: when its next token comes, 0 if none does
+        self.full_at: dict[str, int] = {}  # of a key: when its bucket is full, in microseconds
         self.known: set[str] = set()
         self.held_back: set[str] = set()
         self.markers: set[str] = set()
@@ -184,6 +194,10 @@ class ModelStore:
         if new.state is not old.state and (old.state, new.state) not in STEPS:
             raise AssertionError(f"{old.state} -> {new.state} is no transition")
         self.jobs[id] = new
+        if new.state is not S.BLOCKED:
+            self.waits.pop(id, None)
+        if new.state is not S.QUEUED:
+            self.released.pop(id, None)
         return new
 
     def of(self, queue: str, state: JobStatus) -> list[JobRecord]:
@@ -193,6 +207,7 @@ class ModelStore:
             S.SCHEDULED: lambda job: (job.due_at, job.id),
             S.STARTED: lambda job: job.token,
             S.DEFERRED: lambda job: job.created_at,
+            S.BLOCKED: lambda job: self.score[job.id],
         }
         order = orders.get(state, lambda job: (job.expires_at or float("inf"), job.id))
         return sorted((job for job in self.jobs.values() if (job.queue, job.state) == (queue, state)), key=order)
@@ -210,7 +225,11 @@ class ModelStore:
     def schedule(self, id: str, due_at: int) -> None:
         job = self.put(id, state=S.SCHEDULED, due_at=due_at)
         if self.of(job.queue, S.SCHEDULED)[0].id == id:
-            self.hinted |= {worker.info.id for worker in self.fleet.values() if job.queue in worker.info.queues}
+            self.hint(job.queue)
+
+    def hint(self, queue: str) -> None:
+        """Tell supervisors that something of a queue is due earlier than they know."""
+        self.hinted |= {worker.info.id for worker in self.fleet.values() if queue in worker.info.queues}
 
     def ready(self, id: str) -> None:
         due_at = self.jobs[id].due_at
@@ -284,7 +303,7 @@ class ModelStore:
             created_at=self.clock(),
             result_ttl=keep,
             failure_ttl=parent.failure_ttl,
-            parent=replace(parent, parent=None),
+            parent=replace(parent, parent=None, limits=()),
         )
         self.callbacks[id] = ()
         self.queue(id, at_front=True)
@@ -297,6 +316,8 @@ class ModelStore:
             ended.gone |= ended.parent == id
         self.fronts.discard(id)
         del self.jobs[id], self.callbacks[id]
+        self.waits.pop(id, None)
+        self.released.pop(id, None)
 
     def detach(self, id: str) -> None:
         """A job that is no longer deferred is nobody's child."""
@@ -339,8 +360,78 @@ class ModelStore:
                 self.queue(job.id, job.id in self.fronts)
 
     def next_due(self, queues: Iterable[str]) -> int | None:
-        due = self.due(queues)
-        return max(0, due[0].due_at - self.clock()) if due else None
+        due = [job.due_at for job in self.due(queues)[:1]] + [at for name in queues for at in self.refills(name)]
+        return max(0, min(due) - self.clock()) if due else None
+
+    # ---- limits -----------------------------------------------------------------------------------------------------
+
+    def running(self, key: str) -> int:
+        """How many slots of a key are held."""
+        held = [job for job in self.jobs.values() if job.state is S.STARTED]
+        return sum(limit.key == key and limit.concurrency > 0 for job in held for limit in job.limits)
+
+    def has_slot(self, limit: NewLimit, promised: int = 0) -> bool:
+        return not limit.concurrency or self.running(limit.key) + promised < limit.concurrency
+
+    def token_at(self, limit: NewLimit, promised: int = 0) -> int | None:
+        """When there is a token beside those that are promised, in microseconds; None: not before one of these is taken."""
+        now = self.clock() * 1000
+        if not limit.rate:
+            return now
+        ahead = promised - (limit.burst - 1)
+        return None if ahead > 0 else max(self.full_at.get(limit.key, 0), now) + ahead * limit.step
+
+    def has_room(self, limit: NewLimit, promised: int = 0) -> bool:
+        at = self.token_at(limit, promised)
+        return self.has_slot(limit, promised) and at is not None and at <= self.clock() * 1000
+
+    def admit(self, id: str) -> bool:
+        """Take all that a job's limits ask for, or have it wait for the first that has no room."""
+        limits = self.jobs[id].limits
+        for limit in limits:
+            if not self.has_room(limit):
+                self.put(id, state=S.BLOCKED)
+                self.waits[id] = limit.key
+                return False
+        for limit in limits:
+            if limit.rate:
+                self.full_at[limit.key] = max(self.full_at.get(limit.key, 0), self.clock() * 1000) + limit.step
+        return True
+
+    def waiters(self, queue: str) -> dict[str, list[JobRecord]]:
+        """Of a queue the jobs that wait for each key, in their order."""
+        found: dict[str, list[JobRecord]] = {}
+        for job in self.of(queue, S.BLOCKED):
+            found.setdefault(self.waits[job.id], []).append(job)
+        return found
+
+    def promised(self, queue: str, key: str) -> int:
+        """How many jobs of a queue were released for a key and are not claimed yet."""
+        return sum(each == key and self.jobs[id].queue == queue for id, each in self.released.items())
+
+    def release_blocked(self) -> None:
+        """As many as their keys have room for."""
+        for name in self.known:
+            for key, waiting in self.waiters(name).items():
+                for job in waiting:
+                    [limit] = [each for each in job.limits if each.key == key]
+                    if not self.has_room(limit, self.promised(name, key)):
+                        break
+                    self.release(job.id, S.QUEUED)
+                    self.released[job.id] = key
+            refill = min(self.refills(name), default=0)
+            if refill and (refill < self.refill[name] or not self.refill[name]):
+                self.hint(name)
+            self.refill[name] = refill
+
+    def refills(self, queue: str) -> Iterator[int]:
+        """When the next token comes for those that wait for one."""
+        for key, (job, *_) in self.waiters(queue).items():
+            [limit] = [each for each in job.limits if each.key == key]
+            promised = self.promised(queue, key)
+            at = self.token_at(limit, promised)
+            if limit.rate and at is not None and self.has_slot(limit, promised):
+                yield -(-at // 1000)
 
     # ---- enqueue and turn -------------------------------------------------------------------------------------------
 
@@ -380,7 +471,7 @@ class ModelStore:
         self.known.add(job.queue)
         unmet = {parent for parent in job.parents if not self.is_met(parent, job)}
         copied = ("id", "queue", "payload", "priority", "max_crashes", "ttl", "result_ttl", "failure_ttl", "meta")
-        copied += ("on_failure",)
+        copied += ("on_failure", "limits")
         self.callbacks[job.id] = job.callbacks
         self.fronts = self.fronts - {job.id} | ({job.id} if job.at_front else set[str]())
         same: dict[str, Any] = {name: getattr(job, name) for name in copied}
@@ -435,7 +526,9 @@ class ModelStore:
         self.count(tally)
         self.fire()
         self.promote_due(queues)
+        self.release_blocked()
         claims, more, alone = self.claim(executor, queues, room)
+        self.release_blocked()
         self.mark(*queues)
         return Turn(self.clock(), claims, more, self.next_due(queues), late, alone)
 
@@ -484,6 +577,9 @@ class ModelStore:
             recorded: OutcomeKind = "finished" if kind == "repeat" else kind
             self.attempt(id, recorded, outcome.reason, outcome.detail, ended, outcome.run)
         if kind == "returned":
+            if not (outcome.detail or outcome.run or self.jobs[id].begun):
+                for limit in self.jobs[id].limits:
+                    self.full_at[limit.key] = self.full_at.get(limit.key, 0) - limit.step
             self.release(id, S.QUEUED)
         elif kind == "retry":
             self.put(id, fails=self.jobs[id].fails + outcome.counts, suspect=False)
@@ -518,10 +614,11 @@ class ModelStore:
         size = 0
         for name in queues if room > 0 else ():
             waiting = [] if name in self.held_back else self.of(name, S.QUEUED)
-            if waiting and waiting[0].suspect:
-                if not self.held_by([executor]) and not any(job.suspect for job in self.held_by(colleagues)):
-                    return (self.hand_out(waiting[0], executor),), False, False
-                alone = True
+            for job in waiting:
+                if job.suspect and (self.held_by([executor]) or any(job.suspect for job in self.held_by(colleagues))):
+                    alone = True
+                elif job.suspect and self.admit(job.id):
+                    return (self.hand_out(job, executor),), False, False
             for job in waiting:
                 if job.suspect or runs_suspect or len(claims) == room:
                     continue
@@ -529,6 +626,8 @@ class ModelStore:
                     return tuple(claims), True, alone
                 if job.ttl and job.enqueued_at + job.ttl <= self.clock() and not job.fails + job.crashes + job.attempts:
                     self.end(job.id, S.CANCELED, "expired")
+                    continue
+                if not self.admit(job.id):
                     continue
                 claims.append(self.hand_out(job, executor))
                 size += len(job.payload)
@@ -595,6 +694,7 @@ class ModelStore:
             self.rescue(id)
         self.fire()
         self.promote_due(self.known)
+        self.release_blocked()
         self.prune(now)
         self.mark(*self.known)
         self.sample(now)
@@ -647,6 +747,7 @@ class ModelStore:
     def promote(self, *, call: Call | None = None) -> int | None:
         self.fire()
         self.promote_due(self.known)
+        self.release_blocked()
         return 0 if self.firing else self.next_due(self.known)
 
     @numbered
@@ -716,7 +817,8 @@ class ModelStore:
         with self.lock:
             dead = [w for w in self.fleet.values() if self.clock() - w.beat > w.info.ttl]
             left = [job for worker in dead for job in self.held_by(worker.executors) if job.queue in queues]
-            waiting = [job for name in queues if name not in self.held_back for job in self.of(name, S.QUEUED)]
+            open_queues = [name for name in queues if name not in self.held_back]
+            waiting = [job for name in open_queues for job in self.of(name, S.QUEUED) + self.of(name, S.BLOCKED)]
             return not (left or waiting or any(ended.children for ended in self.firing))
 
     # ---- waiting ----------------------------------------------------------------------------------------------------
@@ -838,6 +940,16 @@ class ModelStore:
     def send(self, worker: str, name: str, *, call: Call | None = None) -> int:
         return self.command(worker, name)
 
+    def limits(self, keys: Sequence[str] | None = None) -> list[LimitRecord]:
+        waited = list(self.waits.values())
+        now = self.clock()
+        return [
+            LimitRecord(
+                key, self.running(key), waited.count(key), max(0, -(-self.full_at.get(key, 0) // 1000) - now)
+            )
+            for key in (sorted(set(waited))[:1000] if keys is None else keys)
+        ]
+
     def metrics(self, since: int, *, hours: bool = False) -> list[MetricRow]:
         span, keep = (HOUR, 60 * 24 * HOUR) if hours else (MINUTE, 24 * HOUR)
         first = (self.clock() - min(since, keep)) // span * span
@@ -867,6 +979,7 @@ def essence(job: JobRecord) -> dict[str, Any]:
     copied = ("queue", "state", "payload", "reason", "priority", "fails", "crashes", "max_crashes", "attempts", "begun")
     copied += ("repeats",)
     copied += ("ttl", "result_ttl", "failure_ttl", "pending", "on_failure", "executor", "worker", "result", "meta")
+    copied += ("limits",)
     return {
         **{name: getattr(job, name) for name in copied},
         "suspect": job.suspect and not ended,

@@ -68,10 +68,12 @@ TRANSITIONS: frozenset[tuple[JobStatus | None, JobStatus | None, str]] = frozens
         (_S.DEFERRED, _S.QUEUED, "fire"),
         (_S.DEFERRED, _S.SCHEDULED, "fire"),
         (_S.DEFERRED, _S.CANCELED, "fire"),
+        (_S.BLOCKED, _S.QUEUED, "release"),
         # a run
         (_S.QUEUED, _S.STARTED, "turn"),
         (_S.QUEUED, _S.CANCELED, "turn"),
         (_S.QUEUED, _S.FAILED, "turn"),
+        (_S.QUEUED, _S.BLOCKED, "turn"),
         (_S.STARTED, _S.FINISHED, "turn"),
         (_S.STARTED, _S.FAILED, "turn"),
         (_S.STARTED, _S.STOPPED, "turn"),

@@ -48,6 +48,7 @@ from winch.stores.contract import (
     Held,
     NewCallback,
     NewJob,
+    NewLimit,
     OnFailure,
     Outcome,
     OutcomeKind,
@@ -68,6 +69,14 @@ SEEDS = st.binary(min_size=8, max_size=8)  # unlike integers they come out evenl
 STEPS = int(os.environ.get("WINCH_MACHINE_STEPS", "50"))
 EXAMPLES = int(os.environ.get("WINCH_MACHINE_EXAMPLES", "0"))
 
+# No token comes during a run: when one does is not the same for both to the millisecond.
+LIMITS = [
+    NewLimit("one", concurrency=1),
+    NewLimit("two", concurrency=2),
+    NewLimit("rate", rate=1, per=FAR, burst=2),
+    NewLimit("both", concurrency=1, rate=3, per=FAR, burst=3),
+    NewLimit("plenty", rate=5, per=FAR, burst=1_000),
+]
 MADE = tuple(NewCallback(event, event.encode()) for event in EVENTS.values())
 SEVERAL = (*MADE, NewCallback("failure", b"each", each=True), NewCallback("success", b"again"))
 REASONS = {"failed": "raised", "retry": "timeout", "stopped": "stopped", "returned": "interrupted"}
@@ -260,6 +269,7 @@ class StoreBesideModel(RuleBasedStateMachine):
             parents=tuple(dice.sample(known, min(len(known), dice.choice([0, 0, 1, 1, 2])))),
             on_failure=cast("OnFailure", dice.choice(["cancel", "wait", "run"])),
             callbacks=dice.choice([(), (), MADE, MADE[:1], SEVERAL]),
+            limits=tuple(dice.sample(LIMITS, dice.choice([0, 0, 0, 1, 1, 2]))),
         )
 
     def control(self, dice: Dice) -> None:
@@ -482,6 +492,10 @@ class StoreBesideModel(RuleBasedStateMachine):
             if found and expected:
                 assert self.tokens[expected.token] == found.token
                 assert expected.parent or found.created_at == expected.created_at
+        keys = [limit.key for limit in LIMITS]
+        waited = [each._replace(full_in=0) for each in store.limits(keys)]
+        assert waited == [each._replace(full_in=0) for each in model.limits(keys)]
+        assert [store.list(name, S.BLOCKED) for name in QUEUES] == [model.list(name, S.BLOCKED) for name in QUEUES]
         waiting = [one for one in every if (job := model.jobs.get(one)) and job.state is S.QUEUED]
         assert [store.position(one) for one in waiting[:3]] == [model.position(one) for one in waiting[:3]]
         assert model.drained(QUEUES) or not store.drained(QUEUES)

@@ -28,7 +28,7 @@ from tests.contract.helpers import (
 )
 from tests.contract.test_repeat import VERBS, Verb, enqueue_what_vanished
 from winch.errors import StoreRefused, WinchError
-from winch.stores.contract import Call, NewCallback, Store, StoreOptions, TallyKey, Turn
+from winch.stores.contract import Call, Held, NewCallback, NewLimit, Store, StoreOptions, TallyKey, Turn
 from winch.stores.redis import RedisStore
 from winch.stores.redis.keys import pack_id
 
@@ -109,6 +109,59 @@ def fire_into_another_queue(store: Store) -> Verb:
     return lambda call: (store.promote(call=call) or 0) > 0
 
 
+LIMITS = (NewLimit("k", concurrency=1), NewLimit("r", rate=1, per=60_000, burst=2))
+
+
+def with_limits(store: Store) -> tuple[Lane, list[str]]:
+    """An executor that holds a job with limits, and others that wait for it, in this queue and another."""
+    jobs = put(store, *(job(limits=LIMITS) for _ in range(3)), job(limits=LIMITS, queue="b"))
+    executor = lane(store)
+    executor.one()
+    executor.turn(room=9, queues=("q", "b"))
+    return executor, jobs
+
+
+def settle_limited(store: Store) -> Verb:
+    """A turn that settles a job with limits, and claims the next."""
+    executor, jobs = with_limits(store)
+    settled = outcome(Held(record(store, jobs[0]).token, jobs[0]))
+    executor.number += 1
+    return lambda _: _told(executor.again(settled, room=1))
+
+
+def return_limited(store: Store) -> Verb:
+    """A turn that gives such a job back, and claims from another queue."""
+    executor, jobs = with_limits(store)
+    settled = outcome(Held(record(store, jobs[0]).token, jobs[0]), "returned")
+    executor.number += 1
+    return lambda _: _told(executor.again(settled, room=1, queues=("b",)))
+
+
+def delete_limited(store: Store) -> Verb:
+    """Removes a job that runs and one that is blocked."""
+    _, jobs = with_limits(store)
+    return lambda call: store.delete(jobs[:2], call=call)
+
+
+def stop_limited(store: Store) -> Verb:
+    """Stops a job that runs."""
+    _, jobs = with_limits(store)
+    return lambda call: store.cancel(jobs[0], stop=True, call=call)
+
+
+def retire_limited(store: Store) -> Verb:
+    """An executor goes that holds one."""
+    executor, _ = with_limits(store)
+    return lambda call: executor.store.retire(executor.id, call=call)
+
+
+def rescue_limited(store: Store) -> Verb:
+    """A beat rescues a worker that holds one."""
+    executor, _ = with_limits(store)
+    living = lane(store)
+    return lambda _: store.beat(living.worker.id, 1, [living.id], 0, [executor.worker.id]).rescued
+
+
 def _told(turn: Any) -> Any:
     return [claim.id for claim in turn.claims], turn.late, turn.more, turn.alone
 
@@ -119,6 +172,12 @@ MORE: list[Callable[[Store], Verb]] = [
     rescue,
     enqueue_children,
     fire_into_another_queue,
+    settle_limited,
+    return_limited,
+    delete_limited,
+    stop_limited,
+    retire_limited,
+    rescue_limited,
 ]
 SWEPT = [each for each in (*VERBS, *MORE) if each is not enqueue_what_vanished]
 
@@ -221,6 +280,9 @@ FAMILIES = [
     "stopped",
     "marker",
 ]
+LIMIT_KEYS = [f"{family}:{key}" for family in ("slots", "bucket", "waiting") for key in "kr"]
+LIMIT_KEYS += [f"{family}:{queue}\n{key}" for family in ("waiters", "released") for queue in "qb" for key in "kr"]
+LIMIT_KEYS += ["waits:q", "waits:b"]
 GLOBAL = ["firing", "firing:gone", "due", "paused", "seats", "queues", "workers", "store"]
 
 
@@ -248,7 +310,8 @@ def test_a_key_that_is_not_there_yet_and_is_of_a_wrong_type(
     verb, call = prepare(store), Channel().next()
     before = saved(client)
     queues = sorted(each.decode() for each in cast("set[bytes]", client.smembers("{winch}:queues")))
-    names = [*GLOBAL, *(f"{family}:{queue}" for family in FAMILIES for queue in [*queues, "elsewhere", "other"])]
+    limits = LIMIT_KEYS if prepare.__name__.endswith("limited") else []
+    names = [*GLOBAL, *limits, *(f"{family}:{queue}" for family in FAMILIES for queue in [*queues, "elsewhere", "other"])]
     for key in (f"{{winch}}:{name}".encode() for name in names):
         if key in before or (key == b"{winch}:firing" and wrong == "a list"):
             continue
@@ -507,6 +570,94 @@ def test_beats_live_with_a_queue_in_trouble(
     assert f"'{{winch}}:{family}:z'" in told[0]
     assert states(store, due[1]) == ["queued"]
     assert not client.exists("{winch}:canceled:r")
+
+
+# ---- limits ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["slots:k", "bucket:k", "waiting:k", "waits:q", "waiters:q\nk", "released:q\nk"])
+def test_a_limit_in_trouble_holds_up_its_queue_only(
+    store: RedisStore, client: Redis, caplog: pytest.LogCaptureFixture, family: str
+) -> None:
+    """A queue whose next job has such a limit is passed over without a marker, and the beat names the key."""
+    one, other = put(store, job(limits=LIMITS[:1]), job(queue="b"))
+    boss = Boss(store, queues=("q", "b"))
+    executor = boss.lane()
+    client.set(f"{{winch}}:{family}", "something else")
+    if family == "bucket:k":
+        client.delete(f"{{winch}}:{family}")
+        client.rpush(f"{{winch}}:{family}", "something else")
+    client.delete("{winch}:marker:q")
+    told = claim_from(executor, "q", "b")
+    assert ([claim.id for claim in told.claims], told.more) == ([other], False)
+    assert not client.exists("{winch}:marker:q")
+    boss.beat()
+    assert repr(f"{{winch}}:{family}") in caplog.text
+    assert not client.exists("{winch}:marker:q")
+    client.delete(f"{{winch}}:{family}")
+    boss.beat()
+    assert client.exists("{winch}:marker:q")
+    assert executor.one("q").id == one
+
+
+@pytest.mark.parametrize("family", ["waits:b", "waiters:b\nk", "released:b\nk", "queued:b"])
+def test_waiters_in_a_queue_in_trouble_are_released_after_its_repair(
+    store: RedisStore, client: Redis, family: str
+) -> None:
+    """A slot becomes free while another queue's waiters cannot be told: a beat comes back to them."""
+    limit = (NewLimit("k", concurrency=1),)
+    held = add(store, limits=limit)
+    waits = add(store, limits=limit, queue="b")
+    executor = lane(store)
+    claim = executor.take(held)[0]
+    executor.turn(queues=("b",), room=5)
+    assert states(store, waits) == ["blocked"]
+    key = f"{{winch}}:{family}"
+    if client.exists(key):
+        client.rename(key, "{winch}:aside")
+    client.set(key, "something else")
+    assert executor.settle(claim)
+    assert store.promote() is None
+    executor.worker.beat()
+    assert states(store, waits) == ["blocked"]
+    client.delete(key)
+    if client.exists("{winch}:aside"):
+        client.rename("{winch}:aside", key)
+    executor.worker.beat()
+    assert executor.one("b").id == waits
+
+
+@pytest.mark.parametrize("damage", ["junk", "gone"])
+def test_a_slot_of_a_record_that_broke_is_freed_by_a_beat(store: RedisStore, client: Redis, damage: str) -> None:
+    """Nobody knows its limits any more; the beat finds that who holds the slot does not run."""
+    limit = (NewLimit("k", concurrency=1),)
+    broken, waits = put(store, job(limits=limit), job(limits=limit))
+    executor = lane(store)
+    claim = executor.take(broken)[0]
+    executor.claim()
+    key = b"{winch}:j:" + pack_id(broken)
+    if damage == "junk":
+        client.set(key, "junk")
+    else:
+        client.delete(key)
+    executor.turn(outcome(claim))
+    assert states(store, waits) == ["blocked"]
+    executor.worker.beat()
+    assert executor.one().id == waits
+
+
+def test_a_waiter_whose_record_broke_stands_in_nobodys_way(store: RedisStore, client: Redis) -> None:
+    """It is listed as failed, and the one behind it goes on."""
+    limit = (NewLimit("k", concurrency=1),)
+    held, broken, gone, waits = put(store, *(job(limits=limit) for _ in range(4)))
+    executor = lane(store)
+    claim = executor.take(held)[0]
+    executor.claim()
+    client.set(b"{winch}:j:" + pack_id(broken), "junk")
+    client.delete(b"{winch}:j:" + pack_id(gone))
+    assert [each.id for each in executor.turn(outcome(claim), room=1).claims] == [waits]
+    assert (record(store, broken).reason, ids(store, "q", S.BLOCKED)) == ("undecodable", [])
+    store.delete([broken])
 
 
 def test_a_dead_worker_that_holds_jobs_of_a_queue_in_trouble(store: RedisStore, client: Redis) -> None:

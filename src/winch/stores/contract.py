@@ -21,6 +21,24 @@ Steps that several verbs share (each exists once per store)
     `fire(n)`      takes up to n children from the children sets of ended parents, each once.
     `promote(n)`   moves up to n due jobs from `scheduled` to `queued`, earliest first.
     `lapse(job)`   what becomes of a claim whose executor is gone: see `Liveness.retire`.
+    `admit(job)`   at its claim: takes a slot and a token of each of the job's limits, or of none.
+    `release(n)`   moves up to n jobs for which a limit has room again from `blocked` to `queued`.
+
+Limits
+    A job's limits (`NewJob.limits`) name keys; jobs of any queue share a key, and each is held to its own numbers.
+    A *slot* of a key is held by each `started` job that gives a `concurrency` for it: it is taken by the claim, and free when
+    the job leaves `started`, however that comes about. A job has room while fewer than `concurrency` slots are held.
+    A *token* is taken by the claim of a job that gives a `rate`. The key's bucket is full at a moment that every token puts
+    off by `per / rate` (rounded up to a microsecond) from then or from now, whichever is later; a job has room while that is
+    at most `burst - 1` such steps ahead. A token is spent, whatever becomes of the run; only what is `returned` without
+    having begun (not marked, `run` 0, no detail) puts it back.
+    A job is admitted by all its limits at once, or by none. Else it becomes `blocked`, at its old score, and waits for the
+    first of its keys that has no room. A job that is released has its old place in its queue and holds nothing; if it finds
+    no room when it is claimed it waits again, at its old place.
+    *Invariant*: in each queue, as many jobs as a key has room for are released and not claimed yet, if so many wait for it.
+    A release happens in the call that makes room; where that is a token's coming, in the first `promote`, `turn` or `beat`
+    from then on. So what holds up one queue (a pause, no worker) holds up no other; within a queue the order is that of
+    the scores, between queues that of the executors' turns.
 
 Order
     The score of a job in its queue is `-priority * 2**44 + n`; n counts up from 1 per store for jobs that join the back and
@@ -54,6 +72,7 @@ __all__ = [
     "Held",
     "HotPath",
     "JobRecord",
+    "LimitRecord",
     "Liveness",
     "MetricRow",
     "NewCallback",
@@ -137,7 +156,8 @@ class NewLimit(NamedTuple):
         concurrency: The most jobs of the key that are `started`; 0 is any number.
         rate: The most that start per `per`; 0 is any number.
         per: Milliseconds.
-        burst: How many may start at once after a pause.
+        burst: How many may start at once after a pause, from 1 on if there is a rate. `burst * per / rate` is at most ten
+            years.
     """
 
     key: str
@@ -145,6 +165,11 @@ class NewLimit(NamedTuple):
     rate: int = 0
     per: int = 0
     burst: int = 0
+
+    @property
+    def step(self) -> int:
+        """Microseconds between two tokens, rounded up; 0 without a rate."""
+        return -(-self.per * 1000 // self.rate) if self.rate else 0
 
 
 class NewJob(NamedTuple):
@@ -167,7 +192,7 @@ class NewJob(NamedTuple):
         on_failure: What becomes of it when a parent ends other than finished: `cancel` it, `wait` on (for a requeue of the
             parent), or `run` it all the same.
         callbacks: Any number, also several of one event.
-        limits: At most eight, each with a key of its own.
+        limits: At most eight, each with a key of its own; see the module.
         group: The id of the group it belongs to, `""` for none.
     """
 
@@ -348,9 +373,10 @@ class Turn(NamedTuple):
     Attributes:
         now: The store's time.
         claims: In the order in which they should run.
-        more: The scan stopped before the end of the queues (expired or damaged jobs at the head, the batch's size in bytes)
-            while there was room: turn again at once. Not set merely because `room` was used up.
-        next_due: Milliseconds until the earliest scheduled job of these queues, None if there is none.
+        more: The scan stopped before the end of the queues (expired, damaged or now blocked jobs at the head, the batch's
+            size in bytes) while there was room: turn again at once. Not set merely because `room` was used up.
+        next_due: Milliseconds until the earliest scheduled job of these queues is due, or the earliest token comes that a
+            blocked job of them waits for; None if there is neither.
         late: Tokens of outcomes that did not settle: the claim is not held any more.
         alone: A suspect waits in these queues which this executor could not take: because it holds claims, or because its
             worker already runs a suspect. Such a suspect's queue has its marker; look again in a while rather than at once.
@@ -387,7 +413,8 @@ class JobRecord:
         repeats: How often it has been repeated after a success; `requeue` sets it to 0.
         result: `b""` if there is none, or it is None. Before the end only a job that has been repeated has one.
         history: Oldest first, at most `HISTORY`.
-        parent: For a callback: its parent as it was then (without that one's own `parent`).
+        parent: For a callback: its parent as it was then (without that one's own `parent` and `limits`).
+        limits: As they were given.
         now: The store's time of this reading.
     """
 
@@ -422,6 +449,7 @@ class JobRecord:
     history: tuple[AttemptRecord, ...] = ()
     parent: JobRecord | None = None
     repeats: int = 0
+    limits: tuple[NewLimit, ...] = ()
     now: int = 0
 
 
@@ -448,7 +476,7 @@ class Beat(NamedTuple):
         now: The store's time.
         strays: Executors that are enlisted for this worker and were not named: the supervisor retires them.
         commands: All that are not acknowledged, oldest first.
-        next_due: Milliseconds until the earliest scheduled job of any queue of this worker, None if there is none.
+        next_due: As in `Turn`, for all queues of this worker.
         rescued: Workers that this beat declared dead and whose claims it freed.
     """
 
@@ -489,6 +517,22 @@ class WorkerRecord:
     finished: int = 0
     failed: int = 0
     run_ms: int = 0
+
+
+class LimitRecord(NamedTuple):
+    """How a limit stands.
+
+    Attributes:
+        key: What is limited.
+        running: How many slots of it are held.
+        waiting: How many jobs are blocked and wait for it, in all queues.
+        full_in: Milliseconds until its bucket is full again, 0 if it is (or there is no rate).
+    """
+
+    key: str
+    running: int
+    waiting: int
+    full_in: int
 
 
 class MetricRow(NamedTuple):
@@ -582,12 +626,14 @@ class HotPath(Protocol):
         still held under the same tokens (as they are now); the rest of the answer is as it was. At most `TURN_BATCH` of
         each are given and taken.
 
-        Order: settle (in order), begin, tally, `fire(100)`, `promote(100)` for the queues named, claim.
+        Order: settle (in order), begin, tally, `fire(100)`, `promote(100)` for the queues named, `release`, claim,
+        `release`.
         Claiming takes the queues in the order given, paused ones never; in a queue first the oldest suspect, if this
         executor holds nothing and its worker runs no suspect: then the suspect is the only claim, marked begun. Otherwise
         the unsuspected jobs with the lowest scores, none of them if this executor holds a suspect: nothing runs beside it
         (this sets neither `more` nor `alone`). A job whose `ttl` is over (only before its first run: `fails`, `crashes`
-        and `attempts` all 0) ends `canceled`, reason `expired`. A record that cannot be read is removed from `queued`, and
+        and `attempts` all 0) ends `canceled`, reason `expired`. A job that its limits do not admit becomes `blocked`; where
+        the keys of a limit cannot be read, its queue is left as it is from there on. A record that cannot be read is removed from `queued`, and
         listed as failed with reason `undecodable`; the turn goes on. A queue whose own keys cannot be read or changed is
         left as it is, such records included, as if it were paused; `beat` logs it.
         A store that is full settles all the same, and logs what is lost: results are dropped first, then details (Redis
@@ -673,8 +719,8 @@ class Liveness(Protocol):
         Channel `worker`, number `number`. In this order: drop commands up to number `acknowledged`; `since` is reset to now
         if the last beat is more than two of the worker's intervals old; its beat is now (a beat in the future is set to
         now); then, if `now - since >= ttl`, every other worker whose beat is older than its own ttl is rescued; workers in
-        `gone` (whose process the caller knows to be gone) are rescued in any case; then `fire(100)`, `promote(100)`, ended
-        jobs past their expiry are removed (up to 100, and those beyond `KEEP_FINISHED`/`KEEP_FAILED`), markers are pushed
+        `gone` (whose process the caller knows to be gone) are rescued in any case; then `fire(100)`, `promote(100)`,
+        `release`, for a few of the keys that jobs wait for also where nothing has told that there is room, ended jobs past their expiry are removed (up to 100, and those beyond `KEEP_FINISHED`/`KEEP_FAILED`), markers are pushed
         for every queue with claimable work, and once a minute depth and oldest age of each queue are sampled. In a store
         that is full and needs space for it (SQLite) nothing is removed and nothing sampled. A queue whose keys cannot be
         read or changed is passed over, and so is a worker that holds jobs of it; both are logged, at most once a minute.
@@ -689,7 +735,11 @@ class Liveness(Protocol):
         ...
 
     def promote(self, *, call: Call | None = None) -> int | None:
-        """`fire(100)` and `promote(100)` over all queues. Returns milliseconds until the next due job (0: there are more)."""
+        """`fire(100)`, `promote(100)` and `release` over all queues.
+
+        Returns:
+            Milliseconds until the next due job or token (0: there are more).
+        """
         ...
 
     def retire(
@@ -736,7 +786,10 @@ class Liveness(Protocol):
         ...
 
     def drained(self, queues: Sequence[str]) -> bool:
-        """Whether nothing is left for a burst: nothing claimable or firing, and no claims of a worker that is dead."""
+        """Whether nothing is left for a burst.
+
+        Nothing claimable, blocked (in queues that are not paused) or firing, and no claims of a worker that is dead.
+        """
         ...
 
 
@@ -752,8 +805,8 @@ class Control(Protocol):
     ) -> list[str]:
         """Ids of a queue's jobs in a state.
 
-        In the order of claims for `queued`; by due time for `scheduled`; by the time they got there for `started`,
-        `deferred` and `blocked` (the claim's token; the creation); by expiry (ties by id) for ended ones, the expired left
+        In the order of claims for `queued`; by score for `blocked`; by due time for `scheduled`; by the time they got there
+        for `started` and `deferred` (the claim's token; the creation); by expiry (ties by id) for ended ones, the expired left
         out, those without end last. `newest` turns it round.
         """
         ...
@@ -830,6 +883,10 @@ class Control(Protocol):
         Raises:
             NotEnlisted: There is no such worker.
         """
+        ...
+
+    def limits(self, keys: Sequence[str] | None = None) -> list[LimitRecord]:
+        """How limits stand: those of these keys, in their order, else the keys that jobs wait for, up to 1,000, sorted."""
         ...
 
     def metrics(self, since: int, *, hours: bool = False) -> list[MetricRow]:

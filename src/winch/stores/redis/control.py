@@ -10,7 +10,7 @@ from typing import Any
 
 from winch.errors import InvalidJobOperation
 from winch.states import JobStatus
-from winch.stores.contract import ENQUEUE_BATCH, Call, JobRecord, MetricRow
+from winch.stores.contract import ENQUEUE_BATCH, Call, JobRecord, LimitRecord, MetricRow
 from winch.stores.redis.calls import Argument, Calls, Refusal
 from winch.stores.redis.hot import translated
 from winch.stores.redis.keys import pack_id, unpack_id
@@ -90,6 +90,13 @@ class ControlVerbs:
     def send(self, worker: str, name: str, *, call: Call | None = None) -> int:
         """See `winch.stores.contract.Control.send`."""
         return self._order("send", call, worker, name, id=f"worker {worker}")
+
+    def limits(self, keys: Sequence[str] | None = None) -> builtins.list[LimitRecord]:
+        """See `winch.stores.contract.Control.limits`."""
+        answer = iter(self._calls.read("limits", int(keys is None), *(keys or ())))
+        rows = zip(answer, answer, answer, answer, strict=True)
+        found = [LimitRecord(key.decode(), running, waiting, left) for key, running, waiting, left in rows]
+        return sorted(found)[:1_000] if keys is None else found
 
     def metrics(self, since: int, *, hours: bool = False) -> builtins.list[MetricRow]:
         """See `winch.stores.contract.Control.metrics`."""

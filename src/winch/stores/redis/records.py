@@ -16,6 +16,7 @@ from winch.stores.contract import (
     Command,
     JobRecord,
     NewJob,
+    NewLimit,
     OnFailure,
     Outcome,
     OutcomeKind,
@@ -52,6 +53,7 @@ _ATTEMPT = Struct("<IHIHBBB")
 _OUTCOME = Struct("<QBBQQQBI")
 _NEW_JOB = Struct("<BBQHhBBIII")
 _ENTRY = Struct("<BI")
+_LIMIT = Struct("<IIQIH")
 _COMMAND = Struct("<IIHBB")
 _SIZE = Struct("<I")
 
@@ -63,9 +65,9 @@ _NO_PAST = (0, 0, 0, 0, 0, 0)
 _DEFAULT_TERMS = (3, 0, 500_000, 31_536_000_000)
 """What a job has that brings none: those of `NewJob`."""
 _SUSPECT, _BEGUN, _FRONT, _POLICY = 1, 2, 4, 8
-_CALLBACKS, _PARENT, _REPEATS = 1, 8, 128
-_IN_EXTRA = _PARENT | _REPEATS
-_EACH, _REPEATS_ENTRY, _PARENT_ENTRY = 64, 34, 35
+_CALLBACKS, _PARENT, _LIMITED, _REPEATS = 1, 8, 32, 128
+_IN_EXTRA = _PARENT | _LIMITED | _REPEATS
+_EACH, _LIMITS_ENTRY, _REPEATS_ENTRY, _PARENT_ENTRY = 64, 32, 34, 35
 _POLICIES: tuple[OnFailure, ...] = ("cancel", "wait", "run")
 _KINDS: tuple[OutcomeKind, ...] = ("finished", "failed", "retry", "returned", "stopped", "repeat")
 _KIND = {kind: number for number, kind in enumerate(_KINDS)}
@@ -111,10 +113,14 @@ def pack_job(job: NewJob) -> bytes:
     """A new job as `enqueue.lua` takes it."""
     queue = job.queue.encode()
     extra = b"".join(_entry(_EVENT[one.event] + _EACH * one.each, one.payload) for one in job.callbacks)
+    features = _CALLBACKS if job.callbacks else 0
+    if job.limits:
+        features |= _LIMITED
+        extra += _entry(_LIMITS_ENTRY, b"".join(map(_pack_limit, job.limits)))
     terms = _pack_terms(job.max_crashes, job.ttl, job.result_ttl, job.failure_ttl)
     head = _NEW_JOB.pack(
         (_FRONT if job.at_front else 0) | _POLICIES.index(job.on_failure) * _POLICY,
-        _CALLBACKS if job.callbacks else 0,
+        features,
         job.delay,
         len(job.parents),
         job.priority,
@@ -159,6 +165,11 @@ def _pack_terms(max_crashes: int, ttl: int, result_ttl: int, failure_ttl: int) -
 
 def _split(value: int) -> tuple[int, int]:
     return value & 0xFFFFFFFF, value >> 32
+
+
+def _pack_limit(limit: NewLimit) -> bytes:
+    key = limit.key.encode()
+    return _LIMIT.pack(limit.concurrency, limit.rate, limit.per, limit.burst, len(key)) + key
 
 
 def pack_outcome(outcome: Outcome, *, keep_result: bool = True) -> bytes:
@@ -239,7 +250,7 @@ def claim_of(id: bytes, token: int, raw: bytes, now: int) -> Claim:
         enqueued,
         now - enqueued,
         priority,
-        *(_only_some(raw[meta : meta + extra], now) if features & _IN_EXTRA else (None, 0)),
+        *(_only_some(raw[meta : meta + extra], now)[:2] if features & (_PARENT | _REPEATS) else (None, 0)),
     )
 
 
@@ -252,7 +263,7 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
     queue, payload, meta, extra, result, rest = _segments(raw, *head[-5:])
     history = _history(rest)
     moment = _join(head.due, head.due_high)
-    parent, repeats = _only_some(extra, now) if head.features & _IN_EXTRA else (None, 0)
+    parent, repeats, limits = _only_some(extra, now) if head.features & _IN_EXTRA else (None, 0, ())
     return JobRecord(
         id=id,
         queue=queue.decode(),
@@ -285,6 +296,7 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
         history=history,
         parent=parent,
         repeats=repeats,
+        limits=limits,
         now=now,
     )
 
@@ -327,9 +339,9 @@ def _entry(code: int, content: bytes) -> bytes:
     return _ENTRY.pack(code, len(content)) + content
 
 
-def _only_some(extra: bytes, now: int) -> tuple[JobRecord | None, int]:
-    """What only some jobs have: the parent that a callback's record carries, and how often it was repeated."""
-    parent, repeats, at = None, 0, 0
+def _only_some(extra: bytes, now: int) -> tuple[JobRecord | None, int, tuple[NewLimit, ...]]:
+    """What only some jobs have: the parent that a callback's record carries, how often it was repeated, its limits."""
+    parent, repeats, limits, at = None, 0, (), 0
     while at < len(extra):
         code, size = _ENTRY.unpack_from(extra, at)
         content = extra[at + _ENTRY.size : at + _ENTRY.size + size]
@@ -339,7 +351,20 @@ def _only_some(extra: bytes, now: int) -> tuple[JobRecord | None, int]:
             parent = job_record(unpack_id(content[1:end]), content[end:], now)
         elif code == _REPEATS_ENTRY:
             repeats = int.from_bytes(content, "little")
-    return parent, repeats
+        elif code == _LIMITS_ENTRY:
+            limits = _limits(content)
+    return parent, repeats, limits
+
+
+def _limits(content: bytes) -> tuple[NewLimit, ...]:
+    """A job's limits, as `_pack_limit` packed them."""
+    found: list[NewLimit] = []
+    at = 0
+    while at < len(content):
+        *numbers, length = _LIMIT.unpack_from(content, at)
+        at += _LIMIT.size + length
+        found.append(NewLimit(content[at - length : at].decode(), *numbers))
+    return tuple(found)
 
 
 def _history(raw: bytes) -> tuple[AttemptRecord, ...]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from winch.stores.contract import Call, Outcome
 from winch.stores.sqlite.connection import Database
 from winch.stores.sqlite.faults import StoreFull
+from winch.stores.sqlite.limits import release
 from winch.stores.sqlite.transaction import Transaction
 
 __all__ = ["Verbs"]
@@ -37,6 +38,7 @@ class Verbs:
             if kept is not None:
                 return kept[0]
             answer = step(tx)
+            release(tx)
             tx.keep(call, answer)
             return answer
 

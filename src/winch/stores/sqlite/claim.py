@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from winch.states import JobStatus
 from winch.stores.contract import TURN_BATCH, TURN_BYTES, Claim, JobRecord
-from winch.stores.sqlite.features import SNAPSHOT
+from winch.stores.sqlite.features import LIMITED, SNAPSHOT
+from winch.stores.sqlite.limits import admit, block
 from winch.stores.sqlite.records import snapshot_of
 from winch.stores.sqlite.settle import Seat
 from winch.stores.sqlite.sql import q
@@ -19,7 +20,7 @@ from winch.stores.sqlite.transaction import Transaction, as_array
 __all__ = ["Hand", "claim", "claimed_before"]
 
 SCAN = 5 * TURN_BATCH
-"""The most expired and damaged jobs that one turn clears away."""
+"""The most expired, damaged and now blocked jobs that one turn clears away."""
 
 FIRST = -(2**63)
 """Before every score."""
@@ -35,7 +36,7 @@ class Hand:
         claims: In the order in which they should run.
         numbers: Of the claimed jobs.
         bytes: Of their payloads.
-        cleared: How many expired and damaged jobs were met.
+        cleared: How many expired, damaged and now blocked jobs were met.
         more: The scan has stopped before the end of the queues.
         alone: A suspect waits that this executor cannot take.
         is_barred: This executor runs a suspect, and gets nothing beside it.
@@ -99,8 +100,9 @@ def _take_suspect(tx: Transaction, seat: Seat, hand: Hand, name: str) -> None:
 def _take(tx: Transaction, hand: Hand, name: str) -> None:
     """The unsuspected jobs of a queue, as many as there is room for."""
     after: int | None = FIRST
+    most = hand.room - len(hand.claims)
     while after is not None and not hand.is_full:
-        after = _scan(tx, hand, name, after, hand.room - len(hand.claims), suspect=False)
+        after, most = _scan(tx, hand, name, after, most, suspect=False), TURN_BATCH
 
 
 def _scan(tx: Transaction, hand: Hand, name: str, after: int, most: int, *, suspect: bool) -> int | None:
@@ -110,6 +112,7 @@ def _scan(tx: Transaction, hand: Hand, name: str, after: int, most: int, *, susp
     the plain loop.
     """
     useless: list[tuple[int, bool]] = []
+    blocked: list[tuple[int, int, int]] = []
     now, token, claims, numbers, size = tx.now, hand.first + len(hand.claims), hand.claims, hand.numbers, hand.bytes
     rows = tx.db.execute(q.claimable, (now, name, suspect, after, most))
     for (
@@ -128,14 +131,18 @@ def _scan(tx: Transaction, hand: Hand, name: str, after: int, most: int, *, susp
         priority,
         repeats,
     ) in rows:
-        if size > TURN_BYTES:
-            hand.more = True
+        if size > TURN_BYTES or len(claims) == hand.room:
+            hand.more |= size > TURN_BYTES
             rows.close()
             break
         after = score
         damaged = type(payload) is not bytes or type(meta) is not bytes
         if damaged or (over and not suspect):
             useless.append((number, damaged))
+            continue
+        if features & LIMITED and (place := admit(tx, number)) is not None:
+            blocked.append((number, score, place))
+            size += len(payload)
             continue
         wait, parent = now - queued, _parent(tx, number, features) if features else None
         known = token, id, name, payload, meta, suspect, fails, tries, crashes, created, queued, wait, priority, parent
@@ -144,15 +151,18 @@ def _scan(tx: Transaction, hand: Hand, name: str, after: int, most: int, *, susp
         size += len(payload)
         token += 1
     hand.bytes = size
-    _clear(tx, hand, useless)
-    return after if useless else None
+    block(tx, blocked)
+    _clear(tx, useless)
+    hand.cleared += len(useless) + len(blocked)
+    hand.more |= hand.cleared >= SCAN
+    return after if useless or blocked else None
 
 
 def _parent(tx: Transaction, number: int, features: int) -> JobRecord | None:
     return snapshot_of(tx, number) if features & SNAPSHOT else None
 
 
-def _clear(tx: Transaction, hand: Hand, useless: Sequence[tuple[int, bool]]) -> None:
+def _clear(tx: Transaction, useless: Sequence[tuple[int, bool]]) -> None:
     """End what cannot be read, or has waited too long."""
     for number, damaged in useless:
         for job in jobs(tx, q.job_by_number, number):
@@ -160,5 +170,3 @@ def _clear(tx: Transaction, hand: Hand, useless: Sequence[tuple[int, bool]]) -> 
                 end(tx, job, JobStatus.FAILED, "undecodable")
             else:
                 end(tx, job, JobStatus.CANCELED, "expired")
-    hand.cleared += len(useless)
-    hand.more |= hand.cleared >= SCAN

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from winch.errors import InvalidJobOperation, NoSuchJob, NotEnlisted
 from winch.states import ENDED, JobStatus
-from winch.stores.contract import Call, JobRecord, MetricRow, TallyKey
+from winch.stores.contract import Call, JobRecord, LimitRecord, MetricRow, TallyKey
 from winch.stores.sqlite.base import Verbs
 from winch.stores.sqlite.codes import CODES, STATES, is_ended
+from winch.stores.sqlite.limits import records_of
 from winch.stores.sqlite.records import records
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import Job, attempt, by_ids, command, end, jobs, lose, queue_again, vanish
@@ -25,7 +26,7 @@ _LISTS = {
     JobStatus.SCHEDULED: (q.list_scheduled, q.list_scheduled_newest),
     JobStatus.STARTED: (q.list_started, q.list_started_newest),
     JobStatus.DEFERRED: (q.list_waiting, q.list_waiting_newest),
-    JobStatus.BLOCKED: (q.list_waiting, q.list_waiting_newest),
+    JobStatus.BLOCKED: (q.list_blocked, q.list_blocked_newest),
     **dict.fromkeys(ENDED, (q.list_ended, q.list_ended_newest)),
 }
 
@@ -144,6 +145,11 @@ class ControlVerbs(Verbs):
         with self._database.read() as at:
             rows = at.db.execute(q.metrics, (hours, (at.now - min(since, keep)) // span * span)).fetchall()
         return [MetricRow(begin, TallyKey(*key), count) for begin, *key, count in rows]
+
+    def limits(self, keys: Sequence[str] | None = None) -> list[LimitRecord]:
+        """How limits stand: those of these keys, else the keys that jobs wait for."""
+        with self._database.read() as at:
+            return records_of(at, keys)
 
     def now(self) -> int:
         """The store's time in milliseconds."""

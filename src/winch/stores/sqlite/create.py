@@ -11,7 +11,8 @@ from winch.errors import DuplicateJob, UnknownDependency
 from winch.states import JobStatus
 from winch.stores.contract import NewJob
 from winch.stores.sqlite.codes import CODES, is_ended
-from winch.stores.sqlite.features import AT_FRONT, CALLBACKS, CHILDREN, PARENTS
+from winch.stores.sqlite.features import AT_FRONT, CALLBACKS, CHILDREN, LIMITED, PARENTS
+from winch.stores.sqlite.limits import hold
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import end, jobs
 from winch.stores.sqlite.transaction import Transaction, as_array
@@ -116,7 +117,7 @@ def _write(tx: Transaction, plans: Sequence[Plan]) -> None:
     first = tx.jobs + 1
     tx.db.executemany(q.insert_job, [_row(tx, plan) for plan in plans])
     for number, plan in enumerate(plans, first):
-        if plan.job.callbacks or plan.job.parents:
+        if plan.job.callbacks or plan.job.parents or plan.job.limits:
             _write_sides(tx, number, plan)
 
 
@@ -141,6 +142,8 @@ def _row(tx: Transaction, plan: Plan) -> tuple[object, ...]:
         features |= PARENTS
     if job.at_front and state != _QUEUED:
         features |= AT_FRONT
+    if job.limits:
+        features |= LIMITED
     tx.jobs += 1
     return (
         *(
@@ -164,6 +167,7 @@ def _write_sides(tx: Transaction, number: int, plan: Plan) -> None:
     """What only some jobs have."""
     rows = [(number, place, each.event, each.each, each.payload) for place, each in enumerate(plan.job.callbacks)]
     tx.db.executemany(q.write_callback, rows)
+    hold(tx, number, plan.job.queue, plan.job.limits)
     _wait_for(tx, number, plan.unmet)
     if plan.state == _CANCELED:
         for job in jobs(tx, q.job_by_number, number):

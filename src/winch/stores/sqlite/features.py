@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ATTEMPTS", "AT_FRONT", "CALLBACKS", "CHILDREN", "PARENTS", "SNAPSHOT"]
+__all__ = ["ATTEMPTS", "AT_FRONT", "CALLBACKS", "CHILDREN", "LIMITED", "PARENTS", "SNAPSHOT"]
 
 CALLBACKS = 1
 """It has rows in `callbacks`."""
@@ -14,5 +14,7 @@ SNAPSHOT = 8
 """It is a callback: its parent as it was then is in `snapshots`."""
 AT_FRONT = 16
 """It waits, and will join the front of its queue."""
+LIMITED = 32
+"""It has rows in `limits`."""
 ATTEMPTS = 256
 """It has rows in `attempts`."""

@@ -27,6 +27,7 @@ from winch.stores.sqlite.claim import Hand, claim, claimed_before
 from winch.stores.sqlite.codes import STATES, is_ended
 from winch.stores.sqlite.create import create
 from winch.stores.sqlite.faults import StoreFull
+from winch.stores.sqlite.limits import release
 from winch.stores.sqlite.records import records
 from winch.stores.sqlite.settle import Seat, begin, seat_of, settle
 from winch.stores.sqlite.sql import q
@@ -81,7 +82,9 @@ class HotVerbs(Verbs):
                 _count(tx, tally)
                 fire(tx, TURN_BATCH)
                 promote(tx, queues, TURN_BATCH)
+                release(tx)
                 hand = _claim(tx, seat, queues, min(room, TURN_BATCH))
+                release(tx)
                 turn = Turn(tx.now, tuple(hand.claims), hand.more, next_due(tx, queues), tuple(late), hand.alone)
                 tx.keep(call, [hand.first, len(hand.claims), *turn._replace(claims=())])
             return turn

@@ -26,6 +26,7 @@ from winch.stores.contract import (
 from winch.stores.sqlite.base import Verbs
 from winch.stores.sqlite.faults import StoreFull
 from winch.stores.sqlite.hot import claimable
+from winch.stores.sqlite.limits import release
 from winch.stores.sqlite.settle import Seat, settle
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import fire, jobs, lapse, next_due, promote
@@ -110,6 +111,7 @@ class LivenessVerbs(Verbs):
             names = tx.column(q.queues)
             fire(tx, TURN_BATCH)
             promote(tx, names, TURN_BATCH)
+            release(tx)
             return 0 if tx.one(q.is_firing) else next_due(tx, names)
 
         return self._once(call, step)
@@ -161,10 +163,10 @@ class LivenessVerbs(Verbs):
         return SQLiteWaiter(self._database, lambda: bells.listen(worker=worker), News(worker))
 
     def drained(self, queues: Sequence[str]) -> bool:
-        """Whether nothing is left for a burst: nothing claimable or firing, and no claims of a worker that is dead."""
+        """Whether nothing is left for a burst."""
         with self._database.read() as at:
             left = at.one(q.is_firing) or at.one(q.dead_hold, at.now, as_array(queues))
-            return not (left or any(claimable(at, queues)))
+            return not (left or any(claimable(at, queues)) or _is_any_blocked(at, queues))
 
 
 class News:
@@ -200,6 +202,12 @@ def _workers(at: Snapshot, id: str) -> list[Worker]:
     return [Worker(*row) for row in at.db.execute(q.worker, (id,))]
 
 
+def _is_any_blocked(at: Snapshot, queues: Sequence[str]) -> bool:
+    """Whether a job waits for a limit, in a queue that is not paused."""
+    paused = set(at.column(q.paused))
+    return any(name not in paused and at.one(q.has_blocked, name) for name in queues)
+
+
 def _enlisted(tx: Transaction, id: str) -> Worker:
     for worker in _workers(tx, id):
         return worker
@@ -218,6 +226,8 @@ def _beat(
     names = tx.column(q.queues)
     fire(tx, TURN_BATCH)
     promote(tx, names, TURN_BATCH)
+    tx.loosened.update(tx.column(q.waited_keys, TURN_BATCH))
+    release(tx)
     if upkeep:
         prune(tx, names)
         sample(tx, names)

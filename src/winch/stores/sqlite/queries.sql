@@ -79,8 +79,12 @@ UPDATE jobs SET fails = 0, crashes = 0, repeats = 0, features = features | 256, 
 SELECT due_at, id, number FROM jobs
 WHERE queue = ? AND state = {scheduled} AND due_at <= ? ORDER BY due_at, id LIMIT ?
 
+-- Of what waits for its time: scheduled jobs, and tokens.
 -- name: earliest_due
-SELECT min(due_at) FROM jobs WHERE queue = ? AND state = {scheduled}
+SELECT min(at) FROM (
+    SELECT min(due_at) AS at FROM jobs WHERE queue = ?1 AND state = {scheduled}
+    UNION ALL SELECT min(at) FROM refills WHERE queue = ?1
+)
 
 -- name: listeners
 SELECT id FROM workers WHERE EXISTS (SELECT 1 FROM json_each(workers.queues) WHERE value = ?)
@@ -144,6 +148,90 @@ SELECT record FROM snapshots WHERE job = ?
 
 -- name: write_snapshot
 INSERT INTO snapshots (job, record) VALUES (?, ?)
+
+-- ==== limits ====
+
+-- name: write_limit
+INSERT INTO limits (job, place, queue, key, concurrency, rate, per, burst) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: limits_of
+SELECT key, concurrency, rate, per, burst FROM limits WHERE job = ? ORDER BY place
+
+-- name: roles_of
+SELECT key, role FROM limits WHERE job = ?
+
+-- name: free_limits
+UPDATE limits SET role = 0 WHERE job = ? AND role > 0
+
+-- name: hold_slots
+UPDATE limits SET role = CASE WHEN concurrency > 0 THEN 3 ELSE 0 END WHERE job = ?
+
+-- name: block_job
+UPDATE jobs SET state = {blocked} WHERE number = ?
+
+-- name: wait_for_limit
+UPDATE limits SET role = 1, score = ? WHERE job = ? AND place = ?
+
+-- name: first_waiter
+SELECT job, concurrency, rate, per, burst FROM limits WHERE role = 1 AND key = ? AND queue = ? ORDER BY score LIMIT 1
+
+-- name: next_waiting_queue
+SELECT min(queue) FROM limits WHERE role = 1 AND key = ? AND queue > ?
+
+-- name: release_limit
+UPDATE limits SET role = 2 WHERE job = ? AND key = ?
+
+-- name: release_job
+UPDATE jobs SET state = {queued} WHERE number = ?
+
+-- name: released_for
+SELECT count(*) FROM limits WHERE role = 2 AND key = ? AND queue = ?
+
+-- name: slots_held
+SELECT count(*) FROM limits WHERE role = 3 AND key = ?
+
+-- name: slots_held_up_to
+SELECT count(*) FROM (SELECT 1 FROM limits WHERE role = 3 AND key = ? LIMIT ?)
+
+-- name: waiters_of
+SELECT count(*) FROM limits WHERE role = 1 AND key = ?
+
+-- name: waited_keys
+WITH RECURSIVE waited (key) AS (
+    SELECT min(key) FROM limits WHERE role = 1
+    UNION ALL SELECT (SELECT min(key) FROM limits WHERE role = 1 AND key > waited.key) FROM waited WHERE key IS NOT NULL
+)
+SELECT key FROM waited WHERE key IS NOT NULL LIMIT ?
+
+-- name: full_at
+SELECT full_at FROM buckets WHERE key = ?
+
+-- name: fill_bucket
+INSERT INTO buckets (key, full_at) VALUES (?, ?) ON CONFLICT DO UPDATE SET full_at = excluded.full_at
+
+-- name: return_token
+UPDATE buckets SET full_at = full_at - ? WHERE key = ?
+
+-- name: forget_buckets
+DELETE FROM buckets WHERE full_at <= ?
+
+-- name: refill_at
+SELECT at FROM refills WHERE queue = ? AND key = ?
+
+-- name: refilled
+SELECT key FROM refills WHERE at <= ? ORDER BY at LIMIT ?
+
+-- name: note_refill
+INSERT INTO refills (queue, key, at) VALUES (?, ?, ?)
+
+-- name: forget_refill
+DELETE FROM refills WHERE queue = ? AND key = ?
+
+-- Where nobody waits any more.
+-- name: forget_refills
+DELETE FROM refills WHERE key = ?1 AND NOT EXISTS (
+    SELECT 1 FROM limits WHERE role = 1 AND limits.key = ?1 AND limits.queue = refills.queue
+)
 
 -- ==== children and firing ====
 
@@ -278,6 +366,12 @@ FROM jobs WHERE executor = ?2 AND state = {started} AND token BETWEEN ?3 AND ?4 
 -- name: claim_jobs
 UPDATE jobs SET state = {started}, token = ?1 + place.key, executor = ?2, worker = ?3, started_at = ?4, begun = suspect
 FROM json_each(?5) AS place WHERE number = place.value
+
+-- name: is_waiting
+state BETWEEN {deferred} AND {blocked}
+
+-- name: has_blocked
+SELECT EXISTS (SELECT 1 FROM jobs WHERE {is_waiting} AND queue = ? AND state = {blocked})
 
 -- name: has_queued
 SELECT EXISTS (SELECT 1 FROM jobs WHERE queue = ? AND state = {queued})
@@ -427,8 +521,11 @@ SELECT id FROM jobs WHERE queue = :queue AND state = {started} ORDER BY token LI
 -- name: list_started_newest
 SELECT id FROM jobs WHERE queue = :queue AND state = {started} ORDER BY token DESC LIMIT :limit OFFSET :offset
 
--- name: is_waiting
-state BETWEEN {deferred} AND {blocked}
+-- name: list_blocked
+SELECT id FROM jobs WHERE {is_waiting} AND queue = :queue AND state = :state ORDER BY score LIMIT :limit OFFSET :offset
+
+-- name: list_blocked_newest
+SELECT id FROM jobs WHERE {is_waiting} AND queue = :queue AND state = :state ORDER BY score DESC LIMIT :limit OFFSET :offset
 
 -- name: list_waiting
 SELECT id FROM jobs WHERE {is_waiting} AND queue = :queue AND state = :state ORDER BY number LIMIT :limit OFFSET :offset

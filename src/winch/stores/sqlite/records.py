@@ -9,7 +9,8 @@ import ormsgpack
 from winch.states import ENDED, JobStatus
 from winch.stores.contract import HISTORY, AttemptRecord, JobRecord
 from winch.stores.sqlite.codes import STATES
-from winch.stores.sqlite.features import SNAPSHOT
+from winch.stores.sqlite.features import LIMITED, SNAPSHOT
+from winch.stores.sqlite.limits import limits_of
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.transaction import FOREVER, Snapshot, as_array
 
@@ -30,12 +31,12 @@ def snapshot_of(at: Snapshot, number: int) -> JobRecord | None:
 
 
 def pack_snapshot(record: JobRecord) -> bytes:
-    """A job as it ended, without the parent that it may have itself."""
+    """A job as it ended, without its limits, and the parent that it may have itself."""
     fields = [getattr(record, name) for name in _FIELDS]
     return ormsgpack.packb([*fields, [list(attempt) for attempt in record.history]])
 
 
-_FIELDS = tuple(name for name in JobRecord.__slots__ if name not in {"history", "parent"})
+_FIELDS = tuple(name for name in JobRecord.__slots__ if name not in {"history", "parent", "limits"})
 
 
 def _unpack_snapshot(packed: bytes) -> JobRecord:
@@ -67,10 +68,11 @@ def _record(at: Snapshot, row: tuple[Any, ...], attempts: list[tuple[int, Attemp
     if state is JobStatus.FINISHED and (not attempts or attempts[-1][0] < fields["attempts"]):
         history.append(_last_attempt(fields))
     parent = snapshot_of(at, number) if features & SNAPSHOT else None
-    return JobRecord(**fields, history=tuple(history[-HISTORY:]), parent=parent, now=at.now)
+    limits = limits_of(at, number) if features & LIMITED else ()
+    return JobRecord(**fields, history=tuple(history[-HISTORY:]), parent=parent, limits=limits, now=at.now)
 
 
-_COLUMNS = tuple(name for name in JobRecord.__slots__ if name not in {"history", "parent", "now"})
+_COLUMNS = tuple(name for name in JobRecord.__slots__ if name not in {"history", "parent", "limits", "now"})
 
 
 def _last_attempt(job: dict[str, Any]) -> AttemptRecord:

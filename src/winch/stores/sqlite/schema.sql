@@ -103,6 +103,25 @@ CREATE TABLE children (
 );
 CREATE INDEX families ON children (parent, place);
 
+-- The limits of jobs, in the order of `place`, and what each is to its job: nothing (0); what it waits for (1); what it
+-- waited for, until it is claimed (2); something of which it holds a slot (3).
+CREATE TABLE limits (
+    job         INTEGER NOT NULL,
+    place       INTEGER NOT NULL,
+    queue       TEXT    NOT NULL, -- the job's
+    key         TEXT    NOT NULL,
+    concurrency INTEGER NOT NULL,
+    rate        INTEGER NOT NULL,
+    per         INTEGER NOT NULL,
+    burst       INTEGER NOT NULL,
+    role        INTEGER NOT NULL DEFAULT 0 CHECK (role BETWEEN 0 AND 3),
+    score       INTEGER NOT NULL DEFAULT 0, -- the job's, while it waits
+    PRIMARY KEY (job, place)
+) WITHOUT ROWID;
+CREATE INDEX waiters  ON limits (key, queue, score) WHERE role = 1;
+CREATE INDEX released ON limits (key, queue)        WHERE role = 2;
+CREATE INDEX slots    ON limits (key)               WHERE role = 3;
+
 -- What goes with a job. Not as foreign keys: they search each of these tables for every job that is deleted, which takes
 -- longer than the deletion itself.
 CREATE TRIGGER sides AFTER DELETE ON jobs WHEN old.features > 0
@@ -111,6 +130,7 @@ BEGIN
     DELETE FROM callbacks WHERE job = old.number;
     DELETE FROM snapshots WHERE job = old.number;
     DELETE FROM children WHERE child = old.number;
+    DELETE FROM limits WHERE job = old.number;
 END;
 
 -- Ends of parents whose children have still to hear of it: those up to the place `upto`.
@@ -121,6 +141,22 @@ CREATE TABLE firing (
     met    INTEGER NOT NULL CHECK (met IN (0, 1)),
     gone   INTEGER NOT NULL CHECK (gone IN (0, 1))
 );
+
+-- When the bucket of a key is full again, in microseconds since the epoch. Upkeep removes those that are.
+CREATE TABLE buckets (
+    key     TEXT PRIMARY KEY,
+    full_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- When the next token comes of a key that jobs of a queue wait for.
+CREATE TABLE refills (
+    key   TEXT    NOT NULL,
+    queue TEXT    NOT NULL,
+    at    INTEGER NOT NULL,
+    PRIMARY KEY (key, queue)
+) WITHOUT ROWID;
+CREATE INDEX refills_of ON refills (queue, at);
+CREATE INDEX refills_at ON refills (at);
 
 CREATE TABLE queues (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE paused (name TEXT PRIMARY KEY) WITHOUT ROWID;

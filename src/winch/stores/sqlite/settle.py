@@ -11,7 +11,8 @@ from typing import NamedTuple
 from winch.errors import NotEnlisted
 from winch.states import JobStatus
 from winch.stores.contract import TURN_BATCH, Held, Outcome
-from winch.stores.sqlite.features import CALLBACKS, CHILDREN
+from winch.stores.sqlite.features import CALLBACKS, CHILDREN, LIMITED
+from winch.stores.sqlite.limits import return_tokens
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import Job, attempt, call_back, end, expiry, give_back, jobs, queue, schedule
 from winch.stores.sqlite.transaction import Transaction, as_array
@@ -70,7 +71,7 @@ def settle(tx: Transaction, seat: Seat, outcomes: Sequence[Outcome]) -> list[int
         failed += kind == "failed"
         run_ms += run
         _, _, number, features, ttl = claim
-        if kind != "finished" or detail or features & (CALLBACKS | CHILDREN):
+        if kind != "finished" or detail or features & (CALLBACKS | CHILDREN | LIMITED):
             for job in jobs(tx, q.job_by_number, number):
                 _settle(tx, job, outcome)
         elif ttl:
@@ -104,6 +105,8 @@ def _settle(tx: Transaction, job: Job, outcome: Outcome) -> None:
         job = attempt(tx, job, kind, outcome.reason, outcome.detail, started=started, ended=ended)
     match outcome.kind:
         case "returned":
+            if job.features & LIMITED and not (job.begun or outcome.run or outcome.detail):
+                return_tokens(tx, job.number)
             give_back(tx, job, suspect=bool(job.suspect))
         case "retry":
             tx.db.execute(q.count_retry, (outcome.counts, job.number))

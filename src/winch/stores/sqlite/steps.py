@@ -16,7 +16,8 @@ from winch.states import JobStatus
 from winch.stores.contract import HISTORY as KEPT_ATTEMPTS
 from winch.stores.contract import CallbackEvent, OnFailure, OutcomeKind, Retired
 from winch.stores.sqlite.codes import CODES
-from winch.stores.sqlite.features import AT_FRONT, CALLBACKS, CHILDREN, PARENTS, SNAPSHOT
+from winch.stores.sqlite.features import AT_FRONT, CALLBACKS, CHILDREN, LIMITED, PARENTS, SNAPSHOT
+from winch.stores.sqlite.limits import free, note_refills
 from winch.stores.sqlite.records import pack_snapshot, records
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.transaction import FOREVER, Snapshot, Transaction, as_array
@@ -86,6 +87,7 @@ def jobs(at: Snapshot, query: str, *values: object) -> list[Job]:
 
 def queue(tx: Transaction, job: Job, *, at_front: bool = False) -> None:
     """The one way into `queued`, at a new place."""
+    _let_go(tx, job)
     tx.db.execute(q.queue_job, (tx.score(job.priority, at_front=at_front), tx.now, job.number))
     tx.ready.add(job.queue)
 
@@ -100,18 +102,27 @@ def queue_again(tx: Transaction, job: Job, *, at_front: bool) -> None:
 
 def give_back(tx: Transaction, job: Job, *, suspect: bool) -> None:
     """A claim returns to its old place."""
+    _let_go(tx, job)
     tx.db.execute(q.give_back_job, (suspect, job.number))
     tx.ready.add(job.queue)
 
 
 def schedule(tx: Transaction, job: Job, due_at: int, *, at_front: bool = False) -> None:
     """Wait for a time, then join the back of the queue or the front."""
+    _let_go(tx, job)
     tx.db.execute(q.schedule_job, (due_at, AT_FRONT * at_front, job.number))
     tx.falls_due(job.queue, due_at)
 
 
+def _let_go(tx: Transaction, job: Job) -> None:
+    """Free what a job has of its limits."""
+    if job.features & LIMITED:
+        free(tx, job.number)
+
+
 def promote(tx: Transaction, queues: Iterable[str], most: int) -> None:
-    """Queue what is due in these queues, earliest first."""
+    """Queue what is due in these queues, earliest first, and note the tokens that have come."""
+    note_refills(tx)
     due = [row for name in queues for row in tx.db.execute(q.due, (name, tx.now, most))]
     for _, _, number in sorted(due)[:most]:
         for job in jobs(tx, q.job_by_number, number):
@@ -119,7 +130,7 @@ def promote(tx: Transaction, queues: Iterable[str], most: int) -> None:
 
 
 def next_due(at: Snapshot, queues: Iterable[str]) -> int | None:
-    """Milliseconds until the earliest scheduled job of these queues, None if there is none."""
+    """Milliseconds until the earliest scheduled job of these queues, or the next token that a job waits for."""
     due = [found for name in queues if (found := at.one(q.earliest_due, name)) is not None]
     return max(0, min(due) - at.now) if due else None
 
@@ -213,6 +224,7 @@ def expiry(now: int, ttl: int) -> int:
 def end(tx: Transaction, job: Job, state: JobStatus, reason: str, result: bytes = b"", *, ended: int = 0) -> None:
     """The one place where a job becomes terminal: result, retention, callbacks, children."""
     ttl = job.result_ttl if state is JobStatus.FINISHED else job.failure_ttl
+    _let_go(tx, job)
     if job.features & PARENTS:
         tx.db.execute(q.leave_parents, (job.number,))
     expires_at = expiry(tx.now, ttl or 1)  # a callback still has to read what is not kept at all
@@ -253,6 +265,7 @@ def _create_callback(tx: Transaction, parent: Job, event: CallbackEvent, place: 
 
 def vanish(tx: Transaction, job: Job) -> None:
     """Remove a job with all it had; children that still wait for it are canceled."""
+    _let_go(tx, job)
     if job.features & CHILDREN:
         tx.db.execute(q.fire_children, {"parent": job.id, "met": False})
         tx.db.execute(q.parent_is_gone, (job.id,))

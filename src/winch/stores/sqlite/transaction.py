@@ -49,6 +49,7 @@ class Transaction(Snapshot):
 
     Attributes:
         ready: Queues that may have claimable work, to be told to the executors.
+        loosened: Keys of limits that may have room for those who wait (see `limits.release`).
         hints: Workers whose supervisors have something to look at.
     """
 
@@ -63,6 +64,7 @@ class Transaction(Snapshot):
         self.sampled = sampled
         self.ready: set[str] = set()
         self.hints: set[str] = set()
+        self.loosened: set[str] = set()
         self._due: dict[str, int] = {}
 
     def score(self, priority: int, *, at_front: bool = False) -> int:

@@ -88,5 +88,6 @@ def sample(tx: Transaction, queues: Iterable[str]) -> None:
             tx.db.execute(q.count_metric, (0, minute, name, "", series, 0, value))
     tx.db.execute(q.forget_metrics, (0, tx.now - DAY))
     tx.db.execute(q.forget_metrics, (1, tx.now - 60 * DAY))
+    tx.db.execute(q.forget_buckets, (tx.now * 1000,))
     tx.db.execute(q.forget_calls, (tx.now - HOUR,))
     tx.db.execute(q.forget_former_workers, (tx.now - HOUR,))

@@ -74,6 +74,15 @@ local function troubles()
   return {unpack(found, 1, math.min(#found, 10))}
 end
 
+-- A queue that is in trouble, or the limits of whose next job are.
+local function look_at_head(queue)
+  local id = is_sound(queue) and redis.call('ZRANGE', P .. 'queued:' .. queue, 0, 0)[1]
+  local job = id and read(id)
+  if not job or not has(job.features, LIMITED) then return end
+  local is_well, trouble = pcall(look_at_limits, job)
+  if not is_well then troubled[queue] = trouble end
+end
+
 local function strays()
   local named, found = {}, {}
   for n = 5, 4 + EXECUTORS do named[ARGV[n]] = true end
@@ -102,7 +111,7 @@ look_at_worker(WORKER)
 look_at_rows()
 count()
 local queues, own = look('SMEMBERS', P .. 'queues'), names(me.queues)
-for _, queue in ipairs(own) do is_sound(queue) end
+for _, queue in ipairs(own) do look_at_head(queue) end
 local rescued, leaving = look_at_dead(dead(others, NOW - since(me) >= me.ttl))
 
 goes_on_without_memory()
@@ -112,6 +121,7 @@ for _, each in ipairs(leaving) do dismiss_worker(each, true) end
 fire(100)
 flush()
 promote_all(100)
+for _, queue in ipairs(queues) do repair_limits(queue) end
 local may_be_more = prune(queues, 100) == 0 and 1 or 0
 for _, queue in ipairs(queues) do touched[queue] = true end
 finish()

@@ -6,8 +6,8 @@
 -- Returns  1 or 0
 --- @include parts/claims
 
-local function claimable(queue)
-  return redis.call('EXISTS', P .. 'queued:' .. queue, P .. 'suspects:' .. queue) > 0
+local function has_work(queue)
+  return redis.call('EXISTS', P .. 'queued:' .. queue, P .. 'suspects:' .. queue, P .. 'blocked:' .. queue) > 0
     and redis.call('SISMEMBER', P .. 'paused', queue) == 0
 end
 
@@ -27,7 +27,7 @@ end
 
 local queues = {}
 for _, queue in ipairs(ARGV) do
-  if claimable(queue) then return 0 end
+  if has_work(queue) then return 0 end
   queues[queue] = true
 end
 if redis.call('EXISTS', P .. 'firing') == 1 then return 0 end

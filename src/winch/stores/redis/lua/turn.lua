@@ -83,6 +83,7 @@ add_tally(FIRST_TALLY, TALLY)
 fire(100)
 flush()
 promote(due, 100)
+release_all()
 local to = claimer(EXECUTOR, seat, worker, ROOM)
 local more, alone = claim(to, queues, paused)
 for _, queue in ipairs(queues) do touched[queue] = true end

@@ -3,6 +3,8 @@
 --- @include parts/damage
 
 --- @constant TURN_BYTES 1000000
+-- where a turn stops to look for more when all that it has seen was expired, damaged or is blocked now
+--- @constant SCAN 200
 
 -- Who claims, and what it has got: id, token, record, id, token, record ...
 local function claimer(executor, seat, worker, room)
@@ -17,6 +19,21 @@ local function expired(id, raw, start)
   return job and job.fails + job.crashes + job.attempts == 0 and job.enqueued + job.ttl <= NOW and job or nil
 end
 
+-- Whether the limits of a queued job admit it. False: it waits from now on; nil: its queue or a key of them is in trouble.
+local function admit(job, index)
+  local queue = job.queue
+  local is_well, trouble = pcall(look_at_limits, job)
+  if not is_well then troubled[queue] = trouble end
+  if not is_sound(queue) then return nil end
+  local key = limiting().admit(job)
+  if not key then return true end
+  redis.call('SETRANGE', record_key(job.id), 1, string.char(BLOCKED))
+  change(index, job.id, false)
+  change(P .. 'blocked:' .. queue, job.id, job.score)
+  limiting().wait(job, key)
+  return false
+end
+
 -- Hands out the job of an id that `index` lists. If it cannot be handed out it leaves the queue: false; or it stays, as the
 -- queue is in trouble: nil.
 local function hand_out(to, id, index, queue, suspect)
@@ -29,10 +46,18 @@ local function hand_out(to, id, index, queue, suspect)
     if late then end_job(late, CANCELED, EXPIRED) else damaged(id, index, queue) end
     return false
   end
-  local token, flags = next_token(), string.byte(raw, 3)
+  local flags, features = string.byte(raw, 3, 4)
+  if has(features, LIMITED) then
+    local admitted = admit(decode(id, raw), index)
+    if not admitted then
+      to.bytes = to.bytes + payload
+      return admitted
+    end
+  end
+  local token = next_token()
   if suspect then flags = with(flags, BEGUN) end
   redis.call('SETRANGE', record_key(id), 1,
-    struct.pack(CLAIM, STARTED, flags, string.byte(raw, 4), token, to.seat, NOW))
+    struct.pack(CLAIM, STARTED, flags, features, token, to.seat, NOW))
   change(index, id, false)
   change(looked[queue][STARTED], id, string.format('%.0f', token))
   hold(to.executor, id, true)
@@ -55,12 +80,17 @@ end
 
 -- Unsuspected jobs with the lowest scores. True if it stopped before the end though there was room.
 local function take_queued(to, queue, ids)
-  local index, room = P .. 'queued:' .. queue, to.room
-  for _, id in ipairs(ids) do
-    if to.bytes > TURN_BYTES then return true end
-    if hand_out(to, id, index, queue, false) == nil then return false end
+  local index, asked, seen = P .. 'queued:' .. queue, to.room, 0
+  while true do
+    for _, id in ipairs(ids) do
+      if to.bytes > TURN_BYTES then return true end
+      if to.room == 0 or hand_out(to, id, index, queue, false) == nil then return false end
+    end
+    if to.room == 0 or #ids < asked then return false end
+    seen, asked = seen + asked, 100
+    if seen >= SCAN then return redis.call('ZCARD', index) > seen end
+    ids = redis.call('ZRANGE', index, seen, seen + asked - 1)
   end
-  return #ids == room and to.room > 0 and redis.call('ZCARD', index) > room
 end
 
 -- Whether the claimer may take a suspect: it holds nothing, and its worker runs none.
@@ -95,8 +125,9 @@ local function claim(to, queues, paused)
     if paused[n] == 0 then
       local suspects, ids = heads_of(queue, is_barred and 0 or to.room)
       if suspects > 0 then
-        if is_free(to) and take_suspect(to, queue) then return false, false end
-        alone = alone or not troubled[queue]
+        local may_take = is_free(to)
+        if may_take and take_suspect(to, queue) then return false, false end
+        alone = alone or not (may_take or troubled[queue])
       end
       if #ids > 0 and not troubled[queue] and take_queued(to, queue, ids) then return true, alone end
     end

@@ -1,15 +1,5 @@
--- Records that cannot be read: out of their index, and listed as failed (rule 11). The record itself stays as it is.
+-- Claims and indexes whose records cannot be read.
 --- @include parts/indexes
-
--- a year:
---- @constant DAMAGED_MS 31536000000
-
-local function damaged(id, index, queue)
-  change(index, id, false)
-  if index == P .. 'scheduled:' .. queue then timers[queue] = true end
-  local _, unreadable = read(id)
-  if unreadable then change(P .. 'failed:' .. queue, id, NOW + DAMAGED_MS) end
-end
 
 -- Claims whose records are damaged, gone, or somebody else's by now: before the first write, which queue lists each.
 local function look_at_broken(ids)

@@ -3,11 +3,15 @@
 --- @include parts/counters
 --- @include parts/hints
 
+-- how long a record that cannot be read is listed: a year
+--- @constant DAMAGED_MS 31536000000
+
 local changes = {}  -- key of a sorted set -> id -> score, or false to remove
 local holds = {}    -- executor -> id -> whether it holds the job
 local touched = {}  -- queues that may have new work
 local timers = {}   -- queues whose earliest due time may have changed
 local seated = {}   -- seat -> executor
+local leaving = {}   -- jobs with limits that have left a state; `returns` if their tokens go back
 local printed, print_of
 
 local function change(key, id, score)
@@ -28,6 +32,14 @@ local function hold(executor, id, holds_it)
   ids[id] = holds_it
 end
 
+-- Records that cannot be read: out of their index, and listed as failed (rule 11). The record itself stays as it is.
+local function damaged(id, index, queue)
+  change(index, id, false)
+  if index == P .. 'scheduled:' .. queue then timers[queue] = true end
+  local _, unreadable = read(id)
+  if unreadable then change(P .. 'failed:' .. queue, id, NOW + DAMAGED_MS) end
+end
+
 -- The key of the one state index that a job is in. Suspects wait in a set of their own.
 local function index_of(job)
   if job.state == QUEUED and has(job.flags, SUSPECT) then return P .. 'suspects:' .. job.queue end
@@ -41,7 +53,7 @@ local function text_of(number)
 end
 
 local function score_in_index(job)
-  if job.state == QUEUED then return job.score end
+  if job.state == QUEUED or job.state == BLOCKED then return job.score end
   if job.state == STARTED or job.state == DEFERRED then return job.token end
   if job.state > STARTED and job.due == 0 then return '+inf' end
   return text_of(job.due)
@@ -83,6 +95,7 @@ end
 local function leave(job)
   if not job.state then return end
   change(index_of(job), job.id, false)
+  if has(job.features, LIMITED) and job.state >= BLOCKED and job.state <= STARTED then leaving[#leaving + 1] = job end
   if job.state == STARTED then let_go(job) elseif job.state == SCHEDULED then timers[job.queue] = true end
   job.token, job.seat = 0, 0
 end
@@ -127,13 +140,19 @@ local function flush_index(key, ids)
   each_chunk('ZADD', key, come)
 end
 
--- Keeps the earliest due time of a queue; an earlier one than before wakes the supervisors.
+-- When the next token comes that a job of a queue waits for.
+local function next_token_of(queue)
+  return tonumber(redis.pcall('ZRANGE', P .. 'waits:' .. queue, 0, 0, 'WITHSCORES')[2]) or math.huge
+end
+
+-- Keeps the earliest due time of a queue, of jobs or tokens; an earlier one than before wakes the supervisors.
 local function set_timer(queue)
   local due = tonumber(redis.call('ZRANGE', P .. 'scheduled:' .. queue, 0, 0, 'WITHSCORES')[2])
+  due = math.min(due or math.huge, next_token_of(queue))
   local before = tonumber(redis.call('ZSCORE', P .. 'due', queue) or nil)
   if due == before then return end
-  if not due then
-    redis.call('ZREM', P .. 'due', queue)
+  if due == math.huge then
+    if before then redis.call('ZREM', P .. 'due', queue) end
     return
   end
   redis.call('ZADD', P .. 'due', due, queue)
@@ -158,9 +177,12 @@ local function mark(queue)
   redis.call('RPUSH', P .. 'marker:' .. queue, 1)
 end
 
+--- @include parts/limits
+
 -- The last step of every script that moves jobs.
 local function finish()
   flush()
+  release_all()
   save_counters()
   for queue in pairs(touched) do mark(queue) end
 end

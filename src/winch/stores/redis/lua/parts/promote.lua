@@ -12,10 +12,13 @@ local function due_in(queue, room, found)
   for n = 1, #ids, 2 do found[#found + 1] = {id = ids[n], due = tonumber(ids[n + 1]), queue = queue} end
 end
 
--- Up to `room` due jobs of these queues, earliest first.
+-- Up to `room` due jobs of these queues, earliest first. Tokens that have come are noted for `release_all`.
 local function promote(queues, room)
   local found = {}
-  for _, queue in ipairs(queues) do due_in(queue, room, found) end
+  for _, queue in ipairs(queues) do
+    due_in(queue, room, found)
+    note_tokens(queue)
+  end
   if #found == 0 then return end
   table.sort(found, by_due)
   for n = 1, math.min(room, #found) do

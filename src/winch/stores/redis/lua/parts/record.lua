@@ -62,6 +62,7 @@ local STATES = {[0] = 'scheduled:', 'deferred:', 'blocked:', 'queued:', 'started
 --- @constant WAITER 4
 --- @constant PARENT 8
 --- @constant FIRING 16
+--- @constant LIMITED 32
 --- @constant REPEATS 128
 
 -- positions in winch.states.REASONS

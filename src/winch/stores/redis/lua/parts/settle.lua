@@ -32,6 +32,7 @@ local function read_outcomes(first, count, executor, seat)
       if not looked[queue] then look_at_way(queue) end
       local features = string.byte(raw, 4)
       if features ~= 0 or string.byte(ARGV[n + 1], 9) ~= KIND_FINISHED then look_at(queue) end
+      if has(features, LIMITED) then look_at_limits(decode(id, raw)) end
       if has(features, CHILDREN) then look('ZCARD', P .. 'children:' .. id) end
     elseif redis.call('HEXISTS', P .. 'x:' .. executor, id) == 1 then
       broken[#broken + 1] = id
@@ -81,6 +82,7 @@ local function settle(job, outcome, worker)
     attempt(job, recorded, outcome.reason, worker, ended - outcome.run, ended, outcome.detail)
   end
   if kind == KIND_RETURNED then
+    job.returns = not has(job.flags, BEGUN) and outcome.run == 0 and outcome.detail == ''
     give_back(job)
   elseif kind == KIND_RETRY then
     retry_job(job, outcome)

@@ -1,6 +1,7 @@
 """A queue's jobs in one state, under RQ's names."""
 
 from winch.queue.registries import (
+    BlockedJobRegistry,
     CanceledJobRegistry,
     DeferredJobRegistry,
     FailedJobRegistry,
@@ -12,6 +13,7 @@ from winch.queue.registries import (
 )
 
 __all__ = [
+    "BlockedJobRegistry",
     "CanceledJobRegistry",
     "DeferredJobRegistry",
     "FailedJobRegistry",

@@ -245,3 +245,13 @@ def fail_from(path: str, run: int) -> None:
     """Raise from that run on."""
     if count_up(path) >= run:
         raise ValueError("enough")
+
+
+def stamp(path: str) -> None:
+    """Note the time."""
+    note(path, f"{time.time():.4f}")
+
+
+async def astamp(path: str) -> None:
+    """Note the time."""
+    note(path, f"{time.time():.4f}")

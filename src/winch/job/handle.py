@@ -145,6 +145,11 @@ class Job(JobView[R_co]):
         return self._look() is JobStatus.DEFERRED
 
     @property
+    def is_blocked(self) -> bool:
+        """Waiting for a limit."""
+        return self._look() is JobStatus.BLOCKED
+
+    @property
     def is_scheduled(self) -> bool:
         """Due later."""
         return self._look() is JobStatus.SCHEDULED

@@ -235,6 +235,7 @@ def record_of_new(new: NewJob, state: JobStatus, now: int) -> JobRecord:
         failure_ttl=new.failure_ttl,
         on_failure=new.on_failure,
         meta=new.meta,
+        limits=new.limits,
         now=now,
     )
 

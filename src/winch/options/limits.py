@@ -14,6 +14,7 @@ __all__ = ["Limit", "Limits", "limits_of"]
 
 _KEY = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 _MOST = 1_000_000
+_LONGEST = 10 * 365 * 86_400_000
 MOST_LIMITS = 8
 """The most limits of one job."""
 
@@ -33,7 +34,7 @@ class Limit:
         burst: How many may start at once after a pause; default `rate`.
 
     Raises:
-        InvalidOption: Neither `concurrency` nor `rate`, or a value out of range.
+        InvalidOption: Neither `concurrency` nor `rate`, a value out of range, or a bucket that takes over ten years to fill.
     """
 
     key: str
@@ -63,6 +64,8 @@ class Limit:
         object.__setattr__(self, "rate", number)
         object.__setattr__(self, "per", milliseconds(positive(per, "per")) if number else 0)
         object.__setattr__(self, "burst", number if burst is None else _count("burst", burst))
+        if number and self.burst * self.per > _LONGEST * number:
+            raise InvalidOption(f"Limit({key!r}): {self.burst} starts at this rate take over ten years; give a smaller burst=")
 
 
 Limits: TypeAlias = "Limit | Sequence[Limit]"

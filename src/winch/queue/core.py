@@ -14,6 +14,7 @@ from winch.queue.enqueuing import Enqueuing
 from winch.queue.putting import Putting
 from winch.queue.registries import (
     PAGE,
+    BlockedJobRegistry,
     CanceledJobRegistry,
     DeferredJobRegistry,
     FailedJobRegistry,
@@ -259,6 +260,11 @@ class Queue(Putting, Enqueuing):
         return DeferredJobRegistry(self.name, self.connection)
 
     @property
+    def blocked(self) -> BlockedJobRegistry:
+        """Jobs that wait for a limit."""
+        return BlockedJobRegistry(self.name, self.connection)
+
+    @property
     def scheduled(self) -> ScheduledJobRegistry:
         """Jobs that are due later."""
         return ScheduledJobRegistry(self.name, self.connection)
@@ -277,6 +283,7 @@ class Queue(Putting, Enqueuing):
     finished_job_registry = finished
     failed_job_registry = failed
     deferred_job_registry = deferred
+    blocked_job_registry = blocked
     scheduled_job_registry = scheduled
     canceled_job_registry = canceled
     stopped_job_registry = stopped

@@ -13,6 +13,7 @@ from winch.states import ENDED, JobStatus
 from winch.stores.contract import Store
 
 __all__ = [
+    "BlockedJobRegistry",
     "CanceledJobRegistry",
     "DeferredJobRegistry",
     "FailedJobRegistry",
@@ -181,6 +182,12 @@ class DeferredJobRegistry(Registry):
     """Jobs that wait for others."""
 
     state = JobStatus.DEFERRED
+
+
+class BlockedJobRegistry(Registry):
+    """Jobs that wait for a limit, in the order in which they will go on."""
+
+    state = JobStatus.BLOCKED
 
 
 class ScheduledJobRegistry(Registry):

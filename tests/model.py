@@ -453,6 +453,8 @@ class ModelStore:
     def state_of(self, job: NewJob, planned: Mapping[str, JobStatus], gone: set[str]) -> JobStatus:
         """The state that a new job is put into."""
         state = S.SCHEDULED if job.delay else S.QUEUED
+        if job.error:
+            return S.FAILED
         for parent in job.parents:
             before = self.look(parent)
             found = planned.get(parent) or (before and before.state)
@@ -479,6 +481,9 @@ class ModelStore:
         self.jobs[job.id] = JobRecord(**same, state=state, created_at=created_at, due_at=due_at)
         if state is S.CANCELED:
             self.end(job.id, state, "dependency")
+        elif state is S.FAILED:
+            self.attempt(job.id, "failed", "raised", job.error, run=0)
+            self.end(job.id, state, "raised")
         elif state is S.DEFERRED:
             self.put(job.id, pending=len(unmet))
             self.unmet[job.id] = unmet
@@ -944,9 +949,7 @@ class ModelStore:
         waited = list(self.waits.values())
         now = self.clock()
         return [
-            LimitRecord(
-                key, self.running(key), waited.count(key), max(0, -(-self.full_at.get(key, 0) // 1000) - now)
-            )
+            LimitRecord(key, self.running(key), waited.count(key), max(0, -(-self.full_at.get(key, 0) // 1000) - now))
             for key in (sorted(set(waited))[:1000] if keys is None else keys)
         ]
 

@@ -63,6 +63,7 @@ TRANSITIONS: frozenset[tuple[JobStatus | None, JobStatus | None, str]] = frozens
         (None, _S.SCHEDULED, "enqueue"),
         (None, _S.DEFERRED, "enqueue"),
         (None, _S.CANCELED, "enqueue"),
+        (None, _S.FAILED, "enqueue"),
         # time and other jobs
         (_S.SCHEDULED, _S.QUEUED, "promote"),
         (_S.DEFERRED, _S.QUEUED, "fire"),

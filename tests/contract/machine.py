@@ -255,6 +255,8 @@ class StoreBesideModel(RuleBasedStateMachine):
         known = [one for one in self.seen if one in self.model.jobs]
         living = [one for one in known if self.model.jobs[one].state not in ENDED]
         known = IDS if dice.hit(0.02) else living if living and dice.hit(0.8) else known
+        if dice.hit(0.03):
+            return NewJob(one, dice.choice(QUEUES), b"moved", error=b"elsewhere")
         return NewJob(
             one,
             dice.choice(QUEUES),

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.contract.helpers import S, add, ids, job, lane, put, record, run, snapshot, states
+from tests.contract.helpers import S, add, ids, job, lane, put, record, retention, run, snapshot, states
 from winch.errors import DuplicateJob, EnqueueError, UnknownDependency
 from winch.stores.contract import ENQUEUE_BATCH, NewJob, OnFailure, Store
 
@@ -353,3 +353,17 @@ def test_jobs_sent_ahead_are_refused_when_it_is_answered(store: Store) -> None:
     run(store, one)
     assert store.begin_enqueue([job(id=one)])().states == (S.QUEUED,)
     assert store.begin_enqueue([])().states == ()
+
+
+def test_a_job_that_failed_elsewhere_is_born_failed(store: Store) -> None:
+    """It has its attempt and its error, is kept for its `failure_ttl`, never runs by itself, and can be requeued."""
+    known = add(store)
+    id = add(store, error=b"oh no", failure_ttl=7_000)  # noqa: A001
+    assert ids(store, "q", S.QUEUED) == [known]
+    found = record(store, id)
+    assert (found.state, found.reason, found.attempts, retention(store, id)) == (S.FAILED, "raised", 1, 7_000)
+    assert [(one.outcome, one.reason, one.worker, one.detail) for one in found.history] == [
+        ("failed", "raised", "", b"oh no")
+    ]
+    store.requeue(id)
+    assert ids(store, "q", S.QUEUED) == [known, id]

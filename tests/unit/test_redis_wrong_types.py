@@ -311,7 +311,11 @@ def test_a_key_that_is_not_there_yet_and_is_of_a_wrong_type(
     before = saved(client)
     queues = sorted(each.decode() for each in cast("set[bytes]", client.smembers("{winch}:queues")))
     limits = LIMIT_KEYS if prepare.__name__.endswith("limited") else []
-    names = [*GLOBAL, *limits, *(f"{family}:{queue}" for family in FAMILIES for queue in [*queues, "elsewhere", "other"])]
+    names = [
+        *GLOBAL,
+        *limits,
+        *(f"{family}:{queue}" for family in FAMILIES for queue in [*queues, "elsewhere", "other"]),
+    ]
     for key in (f"{{winch}}:{name}".encode() for name in names):
         if key in before or (key == b"{winch}:firing" and wrong == "a list"):
             continue

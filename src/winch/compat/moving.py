@@ -9,15 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
-from winch.codec import dumps_call
-from winch.compat.rqdb import Kind, RQCall, RQDatabase, RQJob, Unreadable
+from winch.codec import dumps_error
+from winch.compat.rqdb import Kind, RQDatabase, RQJob, Unreadable
 from winch.errors import EncodeError, EnqueueError, InvalidOption
 from winch.job import Connection, Job, get_store
-from winch.options import Callback, Dependency, JobKeywords, Repeat, Retry
-from winch.queue import Queue
-from winch.stores.contract import Store
+from winch.options import Callback, Dependency, JobKeywords, JobOptions, Repeat, Retry
+from winch.queue.calls import new_job
+from winch.stores.contract import NewJob, Store
 
 __all__ = ["Move", "Moved"]
 
@@ -87,38 +88,44 @@ class Move:
     def _move_one(self, job: RQJob, is_taken: bool) -> bool:
         """Move a job. False: a worker of RQ was quicker."""
         if not (is_taken and Job[Any].exists(job.id, self._store)):
-            call, options = self._read(job)
+            new = self._converted(job)
             if not is_taken and not self._source.take(job):
                 return False
             try:
-                delay = max(job.due - time.time(), 0) if job.kind == "scheduled" else 0
-                Queue(job.queue, self._store).using(**options).enqueue_in(
-                    delay, call.function, *call.args, **call.kwargs
-                )
+                self._store.enqueue([new])
             except EnqueueError:
                 self._source.put_back(job)
                 raise
         self._source.forget([job])
         return True
 
-    def _read(self, job: RQJob) -> tuple[RQCall, JobKeywords]:
-        """Call and options of a job.
+    def _converted(self, job: RQJob) -> NewJob:
+        """The job as winch's store takes it.
 
         Raises:
-            Unreadable: They cannot be read, or it calls a method of an object.
+            Unreadable: It cannot be read, or calls a method of an object.
             EncodeError: An argument cannot travel.
         """
         call = job.call()
         if call.instance is not None:
             raise Unreadable(f"it calls the method {call.function} of an object, which would have to travel with it")
+        delay = max(job.due - time.time(), 0) if job.kind == "scheduled" else 0
         options = _options(job)
         try:
-            dumps_call(call.function, call.args, call.kwargs)
+            new = new_job(job.queue, call.function, call.args, call.kwargs, JobOptions.of(options), ceil(delay * 1000))
         except EncodeError as error:
             if not self._pickle:
                 raise EncodeError(f"{error}; or --pickle, if the workers allow it") from error
             options["codec"] = "pickle"
-        return call, options
+            new = new_job(job.queue, call.function, call.args, call.kwargs, JobOptions.of(options), ceil(delay * 1000))
+        return new if job.kind != "failed" else new._replace(error=_error(job), parents=(), callbacks=())
+
+
+def _error(job: RQJob) -> bytes:
+    """A failed job's error, made of its traceback, whose last line names the class."""
+    last = job.error.rstrip().rpartition("\n")[2]
+    name, _, message = last.partition(": ")
+    return dumps_error(name or "unknown", (name,), message, job.error)
 
 
 def _options(job: RQJob) -> JobKeywords:

@@ -65,7 +65,9 @@ class Limit:
         object.__setattr__(self, "per", milliseconds(positive(per, "per")) if number else 0)
         object.__setattr__(self, "burst", number if burst is None else _count("burst", burst))
         if number and self.burst * self.per > _LONGEST * number:
-            raise InvalidOption(f"Limit({key!r}): {self.burst} starts at this rate take over ten years; give a smaller burst=")
+            raise InvalidOption(
+                f"Limit({key!r}): {self.burst} starts at this rate take over ten years; give a smaller burst="
+            )
 
 
 Limits: TypeAlias = "Limit | Sequence[Limit]"

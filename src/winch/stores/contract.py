@@ -194,6 +194,8 @@ class NewJob(NamedTuple):
         callbacks: Any number, also several of one event.
         limits: At most eight, each with a key of its own; see the module.
         group: The id of the group it belongs to, `""` for none.
+        error: For a job that has failed elsewhere and moves in: the detail of its attempt. It is created `failed`, reason
+            `raised`, and brings no parents and no callbacks.
     """
 
     id: str
@@ -212,6 +214,7 @@ class NewJob(NamedTuple):
     callbacks: tuple[NewCallback, ...] = ()
     limits: tuple[NewLimit, ...] = ()
     group: str = ""
+    error: bytes = b""
 
 
 class Held(NamedTuple):
@@ -590,12 +593,12 @@ class HotPath(Protocol):
     def enqueue(self, jobs: Sequence[NewJob], *, call: Call | None = None) -> Enqueued:
         """Create up to `ENQUEUE_BATCH` jobs in one step: all of them, or none.
 
-        A job with unmet parents becomes `deferred`; else with a delay `scheduled`; else `queued`. A parent that is finished
-        is met. A parent that ended otherwise counts as its child's `on_failure` says: `run` met, `wait` unmet, `cancel`:
-        the child is created `canceled`, reason `dependency` (its own later children follow the same rule). A parent's id
-        that belongs to a job which vanished is unknown.
-        An ended job with the same id is replaced, history, result and index entry included; children that `wait` for it
-        stay its children, and its `created_at` is later than that of the job it replaces.
+        A job with an `error` becomes `failed`; one with unmet parents `deferred`; else with a delay `scheduled`; else
+        `queued`. A parent that is finished is met. A parent that ended otherwise counts as its child's `on_failure` says:
+        `run` met, `wait` unmet, `cancel`: the child is created `canceled`, reason `dependency` (its own later children
+        follow the same rule). A parent's id that belongs to a job which vanished is unknown. An ended job with the same id
+        is replaced, history, result and index entry included; children that `wait` for it stay its children, and its
+        `created_at` is later than that of the job it replaces.
 
         Raises:
             DuplicateJob: An id is used by a job that has not ended, or twice in `jobs`. The error's `args[1]` is the id.
@@ -627,18 +630,17 @@ class HotPath(Protocol):
         each are given and taken.
 
         Order: settle (in order), begin, tally, `fire(100)`, `promote(100)` for the queues named, `release`, claim,
-        `release`.
-        Claiming takes the queues in the order given, paused ones never; in a queue first the oldest suspect, if this
-        executor holds nothing and its worker runs no suspect: then the suspect is the only claim, marked begun. Otherwise
-        the unsuspected jobs with the lowest scores, none of them if this executor holds a suspect: nothing runs beside it
-        (this sets neither `more` nor `alone`). A job whose `ttl` is over (only before its first run: `fails`, `crashes`
-        and `attempts` all 0) ends `canceled`, reason `expired`. A job that its limits do not admit becomes `blocked`; where
-        the keys of a limit cannot be read, its queue is left as it is from there on. A record that cannot be read is removed from `queued`, and
-        listed as failed with reason `undecodable`; the turn goes on. A queue whose own keys cannot be read or changed is
-        left as it is, such records included, as if it were paused; `beat` logs it.
-        A store that is full settles all the same, and logs what is lost: results are dropped first, then details (Redis
-        needs no space for those). Where even a claim needs space (SQLite) such a turn claims nothing.
-        At the end, each queue named or touched that has claimable work has its marker.
+        `release`. Claiming takes the queues in the order given, paused ones never; in a queue first the oldest suspect, if
+        this executor holds nothing and its worker runs no suspect: then the suspect is the only claim, marked begun.
+        Otherwise the unsuspected jobs with the lowest scores, none of them if this executor holds a suspect: nothing runs
+        beside it (this sets neither `more` nor `alone`). A job whose `ttl` is over (only before its first run: `fails`,
+        `crashes` and `attempts` all 0) ends `canceled`, reason `expired`. A job that its limits do not admit becomes
+        `blocked`; where the keys of a limit cannot be read, its queue is left as it is from there on. A record that cannot
+        be read is removed from `queued`, and listed as failed with reason `undecodable`; the turn goes on. A queue whose
+        own keys cannot be read or changed is left as it is, such records included, as if it were paused; `beat` logs it. A
+        store that is full settles all the same, and logs what is lost: results are dropped first, then details (Redis needs
+        no space for those). Where even a claim needs space (SQLite) such a turn claims nothing. At the end, each queue
+        named or touched that has claimable work has its marker.
 
         Raises:
             NotEnlisted: The executor is not enlisted, or its worker is gone. Nothing happened.
@@ -720,10 +722,11 @@ class Liveness(Protocol):
         if the last beat is more than two of the worker's intervals old; its beat is now (a beat in the future is set to
         now); then, if `now - since >= ttl`, every other worker whose beat is older than its own ttl is rescued; workers in
         `gone` (whose process the caller knows to be gone) are rescued in any case; then `fire(100)`, `promote(100)`,
-        `release`, for a few of the keys that jobs wait for also where nothing has told that there is room, ended jobs past their expiry are removed (up to 100, and those beyond `KEEP_FINISHED`/`KEEP_FAILED`), markers are pushed
-        for every queue with claimable work, and once a minute depth and oldest age of each queue are sampled. In a store
-        that is full and needs space for it (SQLite) nothing is removed and nothing sampled. A queue whose keys cannot be
-        read or changed is passed over, and so is a worker that holds jobs of it; both are logged, at most once a minute.
+        `release`, for a few of the keys that jobs wait for also where nothing has told that there is room, ended jobs past
+        their expiry are removed (up to 100, and those beyond `KEEP_FINISHED`/`KEEP_FAILED`), markers are pushed for every
+        queue with claimable work, and once a minute depth and oldest age of each queue are sampled. In a store that is full
+        and needs space for it (SQLite) nothing is removed and nothing sampled. A queue whose keys cannot be read or changed
+        is passed over, and so is a worker that holds jobs of it; both are logged, at most once a minute.
 
         A rescue ends the enlistment of the worker and of its executors and lets their claims `lapse`: if the worker ran a
         suspect, the suspect is charged and everything else returns; otherwise all begun jobs become suspects; if none had

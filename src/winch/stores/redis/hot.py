@@ -214,7 +214,7 @@ def _check_number(jobs: Sequence[NewJob]) -> None:
 def _are_plain(jobs: Sequence[NewJob]) -> bool:
     """Whether they all join the end of one queue at once."""
     queue = jobs[0].queue
-    return all(not (job.parents or job.delay or job.at_front) and job.queue == queue for job in jobs)
+    return all(not (job.parents or job.delay or job.at_front or job.error) and job.queue == queue for job in jobs)
 
 
 def _states(digits: bytes) -> tuple[JobStatus, ...]:

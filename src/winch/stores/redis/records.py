@@ -64,7 +64,7 @@ _SAME = b"\xff"
 _NO_PAST = (0, 0, 0, 0, 0, 0)
 _DEFAULT_TERMS = (3, 0, 500_000, 31_536_000_000)
 """What a job has that brings none: those of `NewJob`."""
-_SUSPECT, _BEGUN, _FRONT, _POLICY = 1, 2, 4, 8
+_SUSPECT, _BEGUN, _FRONT, _POLICY, _FAILED = 1, 2, 4, 8, 32
 _CALLBACKS, _PARENT, _LIMITED, _REPEATS = 1, 8, 32, 128
 _IN_EXTRA = _PARENT | _LIMITED | _REPEATS
 _EACH, _LIMITS_ENTRY, _REPEATS_ENTRY, _PARENT_ENTRY = 64, 32, 34, 35
@@ -119,7 +119,7 @@ def pack_job(job: NewJob) -> bytes:
         extra += _entry(_LIMITS_ENTRY, b"".join(map(_pack_limit, job.limits)))
     terms = _pack_terms(job.max_crashes, job.ttl, job.result_ttl, job.failure_ttl)
     head = _NEW_JOB.pack(
-        (_FRONT if job.at_front else 0) | _POLICIES.index(job.on_failure) * _POLICY,
+        (_FRONT if job.at_front else 0) | _POLICIES.index(job.on_failure) * _POLICY | (_FAILED if job.error else 0),
         features,
         job.delay,
         len(job.parents),
@@ -130,10 +130,10 @@ def pack_job(job: NewJob) -> bytes:
         len(job.meta),
         len(extra),
     )
-    if not job.parents:
+    if not (job.parents or job.error):
         return b"".join((head, terms, queue, job.payload, job.meta, extra))
     parents = [bytes((len(raw),)) + raw for raw in map(pack_id, job.parents)]
-    return b"".join((head, terms, queue, job.payload, job.meta, extra, *parents))
+    return b"".join((head, terms, queue, job.payload, job.meta, extra, *parents, job.error))
 
 
 def pack_jobs(jobs: Sequence[NewJob]) -> list[bytes]:

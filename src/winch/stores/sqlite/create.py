@@ -14,13 +14,13 @@ from winch.stores.sqlite.codes import CODES, is_ended
 from winch.stores.sqlite.features import AT_FRONT, CALLBACKS, CHILDREN, LIMITED, PARENTS
 from winch.stores.sqlite.limits import hold
 from winch.stores.sqlite.sql import q
-from winch.stores.sqlite.steps import end, jobs
+from winch.stores.sqlite.steps import attempt, end, jobs
 from winch.stores.sqlite.transaction import Transaction, as_array
 
 __all__ = ["create"]
 
 _QUEUED, _SCHEDULED, _DEFERRED = CODES[JobStatus.QUEUED], CODES[JobStatus.SCHEDULED], CODES[JobStatus.DEFERRED]
-_FINISHED, _CANCELED = CODES[JobStatus.FINISHED], CODES[JobStatus.CANCELED]
+_FINISHED, _FAILED, _CANCELED = (CODES[state] for state in (JobStatus.FINISHED, JobStatus.FAILED, JobStatus.CANCELED))
 
 
 class Known(NamedTuple):
@@ -73,7 +73,7 @@ def _planned(tx: Transaction, new: Sequence[NewJob]) -> list[Plan]:
         before = known.get(job.id)
         if before is not None and (before.number == 0 or not (before.state is None or is_ended(before.state))):
             raise DuplicateJob(f"the id {job.id} is in use", job.id)
-        state, unmet = _state(job, known) if job.parents else (_SCHEDULED if job.delay else _QUEUED, ())
+        state, unmet = _state(job, known) if job.parents or job.error else (_SCHEDULED if job.delay else _QUEUED, ())
         known[job.id] = Known(0, state, 0, vanishes=state == _CANCELED and job.failure_ttl == 0)
         plans.append(Plan(job, state, unmet, before))
     return plans
@@ -89,7 +89,9 @@ def _known(tx: Transaction, ids: list[str]) -> dict[str, Known]:
 
 
 def _state(job: NewJob, known: dict[str, Known]) -> tuple[int, tuple[str, ...]]:
-    """The state that a job with parents is put into, and those whom it has to wait for."""
+    """The state that a job with parents or an error is put into, and those whom it has to wait for."""
+    if job.error:
+        return _FAILED, ()
     unmet: list[str] = []
     canceled = False
     for parent in job.parents:
@@ -117,7 +119,7 @@ def _write(tx: Transaction, plans: Sequence[Plan]) -> None:
     first = tx.jobs + 1
     tx.db.executemany(q.insert_job, [_row(tx, plan) for plan in plans])
     for number, plan in enumerate(plans, first):
-        if plan.job.callbacks or plan.job.parents or plan.job.limits:
+        if plan.job.callbacks or plan.job.parents or plan.job.limits or plan.job.error:
             _write_sides(tx, number, plan)
 
 
@@ -131,7 +133,7 @@ def _row(tx: Transaction, plan: Plan) -> tuple[object, ...]:
         tx.ready.add(job.queue)
     elif state == _SCHEDULED:
         tx.falls_due(job.queue, due_at)
-    elif state == _CANCELED:
+    elif is_ended(state):
         state = _DEFERRED  # for the moment: `end` ends it
     features, created_at = 0, tx.now
     if plan.replaces:
@@ -169,8 +171,11 @@ def _write_sides(tx: Transaction, number: int, plan: Plan) -> None:
     tx.db.executemany(q.write_callback, rows)
     hold(tx, number, plan.job.queue, plan.job.limits)
     _wait_for(tx, number, plan.unmet)
-    if plan.state == _CANCELED:
-        for job in jobs(tx, q.job_by_number, number):
+    for job in jobs(tx, q.job_by_number, number) if is_ended(plan.state) else ():
+        if plan.job.error:
+            job = attempt(tx, job, "failed", "raised", plan.job.error, started=tx.now)  # noqa: PLW2901
+            end(tx, job, JobStatus.FAILED, "raised")
+        else:
             end(tx, job, JobStatus.CANCELED, "dependency")
 
 

@@ -10,6 +10,7 @@
 --- @include parts/call
 --- @include parts/new_job
 --- @include parts/end_job
+--- @include parts/attempt
 --- @include parts/damage
 
 local function state_of_parent(id, planned)
@@ -22,6 +23,7 @@ end
 -- `gone` holds those of this call that are created canceled and not kept: nobody can wait for them to be requeued.
 local function plan(job, planned, gone)
   local state, unmet = job.due > 0 and SCHEDULED or QUEUED, {}
+  if job.error then return FAILED, unmet end
   for n, parent in ipairs(job.parents or {}) do
     local found = state_of_parent(parent, planned)
     if not found then return nil, n end
@@ -52,6 +54,10 @@ local function create(job, state, unmet, children)
     schedule_job(job, job.due)
   elseif state == CANCELED then
     end_job(job, CANCELED, DEPENDENCY)
+  elseif state == FAILED then
+    job.flags = without(job.flags, FAILED_BEFORE)
+    attempt(job, KIND_FAILED, RAISED, '', NOW, NOW, job.error)
+    end_job(job, FAILED, RAISED)
   else
     job.token, job.pending = next_token(), #unmet
     enter(job, DEFERRED)

@@ -1,10 +1,13 @@
 -- A job to create, as the client packs it, from ARGV[3] on: its id, and
 --
 --   flags features delay number-of-parents priority | lengths of terms queue payload meta extra | these segments |
---   length and id of each parent
+--   length and id of each parent, or with FAILED_BEFORE its error
 --
 --   terms  as in its record; empty if they are the default
 --- @include parts/look
+
+-- a flag of its own: it has failed elsewhere
+--- @constant FAILED_BEFORE 32
 
 --- @constant NEW_JOB '<BBI8I2hBBI4I4I4'
 --- @constant NEW_JOB_SIZE 28
@@ -27,7 +30,8 @@ local function unpack_job(id, packed)
     ended = 0, due = delay > 0 and NOW + delay or 0, ttl = ttl, result_ttl = result_ttl, failure_ttl = failure_ttl,
     payload_size = payload, meta_size = meta, extra_size = extra,
     queue = string.sub(packed, start + 1, start + queue), body = string.sub(packed, start + 1, body),
-    result = '', history = '', parents = parents > 0 and parents_of(packed, body + 1, parents) or nil,
+    result = '', history = '', error = has(flags, FAILED_BEFORE) and string.sub(packed, body + 1) or nil,
+    parents = parents > 0 and parents_of(packed, body + 1, parents) or nil,
   }
 end
 

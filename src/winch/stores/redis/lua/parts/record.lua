@@ -66,6 +66,7 @@ local STATES = {[0] = 'scheduled:', 'deferred:', 'blocked:', 'queued:', 'started
 --- @constant REPEATS 128
 
 -- positions in winch.states.REASONS
+--- @constant RAISED 1
 --- @constant CRASHED 3
 --- @constant DEPENDENCY 6
 --- @constant STOP_ASKED 7

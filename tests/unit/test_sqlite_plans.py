@@ -20,8 +20,8 @@ def database(store: SQLiteStore, path: Path) -> sqlite3.Connection:
 def plan(database: sqlite3.Connection, query: str) -> str:
     """The steps of a query's plan, a line each."""
     named = dict.fromkeys(re.findall(r":(\w+)", query), 1)
-    values = named or [1] * query.count("?")
-    return "\n".join(row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {query}", values))
+    numbered = max(map(int, re.findall(r"\?(\d)", query)), default=query.count("?"))
+    return "\n".join(row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {query}", named or [1] * numbered))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ FRAGMENTS = {"header", "is_ended", "is_waiting"}
 SCANS = {
     *("meta", "now", "listeners", "clip_beats", "dead_workers", "worker_records", "dead_hold", "queues", "paused"),
     *("forget_calls", "forget_former_workers", "parent_is_gone", "next_firing", "is_firing", "count_started"),
-    *("list_started", "list_started_newest", "holds_jobs", "save_meta"),
+    *("list_started", "list_started_newest", "holds_jobs", "save_meta", "may_be_suspect"),
 }
 
 

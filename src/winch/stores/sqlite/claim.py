@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 
 from winch.states import JobStatus
 from winch.stores.contract import TURN_BATCH, TURN_BYTES, Claim, JobRecord
+from winch.stores.sqlite.codes import CODES
 from winch.stores.sqlite.features import LIMITED, SNAPSHOT
 from winch.stores.sqlite.limits import admit, block
+from winch.stores.sqlite.queues import with_queued
 from winch.stores.sqlite.records import snapshot_of
 from winch.stores.sqlite.settle import Seat
 from winch.stores.sqlite.sql import q
@@ -21,6 +23,8 @@ __all__ = ["Hand", "claim", "claimed_before"]
 
 SCAN = 5 * TURN_BATCH
 """The most expired, damaged and now blocked jobs that one turn clears away."""
+
+_QUEUED = CODES[JobStatus.QUEUED]
 
 FIRST = -(2**63)
 """Before every score."""
@@ -68,8 +72,11 @@ def claim(tx: Transaction, seat: Seat, queues: Sequence[str], room: int) -> Hand
     hand = Hand(room, tx.next_token())
     if room > 0:
         hand.is_barred = bool(tx.one(q.holds_suspect, seat.number))
-        for name in queues:
-            _take_suspect(tx, seat, hand, name)
+        for name in with_queued(tx, queues):
+            if tx.suspects:
+                _take_suspect(tx, seat, hand, name)
+            elif hand.is_full:
+                break
             _take(tx, hand, name)
     if hand.claims:
         tx.token = hand.claims[-1].token
@@ -113,6 +120,7 @@ def _scan(tx: Transaction, hand: Hand, name: str, after: int, most: int, *, susp
     """
     useless: list[tuple[int, bool]] = []
     blocked: list[tuple[int, int, int]] = []
+    before = len(hand.claims)
     now, token, claims, numbers, size = tx.now, hand.first + len(hand.claims), hand.claims, hand.numbers, hand.bytes
     rows = tx.db.execute(q.claimable, (now, name, suspect, after, most))
     for (
@@ -151,6 +159,7 @@ def _scan(tx: Transaction, hand: Hand, name: str, after: int, most: int, *, susp
         size += len(payload)
         token += 1
     hand.bytes = size
+    tx.count(name, _QUEUED, before - len(claims))
     block(tx, blocked)
     _clear(tx, useless)
     hand.cleared += len(useless) + len(blocked)

@@ -181,11 +181,8 @@ def _delete(tx: Transaction, found: Sequence[Job]) -> int:
 
 def _counts(at: Snapshot, queue: str, started: int) -> dict[JobStatus, int]:
     counts = dict.fromkeys(JobStatus, 0)
-    counts[JobStatus.QUEUED] = at.one(q.count_queued, queue)
-    counts[JobStatus.SCHEDULED] = at.one(q.count_scheduled, queue)
+    counts |= {STATES[code]: count for code, count in at.db.execute(q.counts, (queue,))}
     counts[JobStatus.STARTED] = started
-    for state in (JobStatus.DEFERRED, JobStatus.BLOCKED):
-        counts[state] = at.one(q.count_waiting, queue, CODES[state])
     for state in ENDED:
         counts[state] = at.one(q.count_ended, queue, CODES[state], at.now)
     return counts

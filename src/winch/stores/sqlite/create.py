@@ -114,7 +114,6 @@ def _state(job: NewJob, known: dict[str, Known]) -> tuple[int, tuple[str, ...]]:
 
 
 def _write(tx: Transaction, plans: Sequence[Plan]) -> None:
-    tx.db.executemany(q.know_queue, [(name,) for name in {plan.job.queue for plan in plans}])
     tx.db.executemany(q.delete_ended, [(plan.job.id,) for plan in plans if plan.replaces])
     first = tx.jobs + 1
     tx.db.executemany(q.insert_job, [_row(tx, plan) for plan in plans])
@@ -147,6 +146,7 @@ def _row(tx: Transaction, plan: Plan) -> tuple[object, ...]:
     if job.limits:
         features |= LIMITED
     tx.jobs += 1
+    tx.count(job.queue, state, 1)
     return (
         *(
             tx.jobs,

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from winch.errors import NoSuchJob
 from winch.states import ENDED
@@ -28,15 +28,16 @@ from winch.stores.sqlite.codes import STATES, is_ended
 from winch.stores.sqlite.create import create
 from winch.stores.sqlite.faults import StoreFull
 from winch.stores.sqlite.limits import release
+from winch.stores.sqlite.queues import claimable, unpaused, with_queued
 from winch.stores.sqlite.records import records
 from winch.stores.sqlite.settle import Seat, begin, seat_of, settle
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import by_ids, fire, next_due, promote
-from winch.stores.sqlite.transaction import Snapshot, Transaction, as_array
+from winch.stores.sqlite.transaction import Transaction, as_array
 from winch.stores.sqlite.waiter import SQLiteWaiter
 from winch.stores.sqlite.wake import sleep
 
-__all__ = ["HotVerbs", "claimable"]
+__all__ = ["HotVerbs"]
 
 MINUTE, HOUR = 60_000, 3_600_000
 WATCH = 0.001, 0.005  # seconds between two looks of `await_end`: the first, and at most
@@ -83,16 +84,17 @@ class HotVerbs(Verbs):
                 fire(tx, TURN_BATCH)
                 promote(tx, queues, TURN_BATCH)
                 release(tx)
-                hand = _claim(tx, seat, queues, min(room, TURN_BATCH))
+                hand = _claim(tx, seat, queues, min(room, TURN_BATCH), heard)
                 release(tx)
                 turn = Turn(tx.now, tuple(hand.claims), hand.more, next_due(tx, queues), tuple(late), hand.alone)
                 tx.keep(call, [hand.first, len(hand.claims), *turn._replace(claims=())])
             return turn
 
-        try:
-            return take(outcomes, room)
-        except StoreFull as full:
-            return self._thriftily(full, outcomes, lambda fewer: take(fewer, 0))
+        with self._database.bells.answering(queues) as heard:
+            try:
+                return take(outcomes, room)
+            except StoreFull as full:
+                return self._thriftily(full, outcomes, lambda fewer: take(fewer, 0))
 
     def begin_turn(
         self,
@@ -152,20 +154,17 @@ class HotVerbs(Verbs):
         self._once(call, step)
 
 
-def claimable(at: Snapshot, queues: Iterable[str]) -> Iterator[str]:
-    """Those of these queues that have work to hand out."""
-    paused = set(at.column(q.paused))
-    return (name for name in queues if name not in paused and at.one(q.has_queued, name))
+def _claim(tx: Transaction, seat: Seat, queues: Sequence[str], room: int, heard: set[str]) -> Hand:
+    """Claim, and note in which queues claimable work is left for which others may sleep.
 
-
-def _claim(tx: Transaction, seat: Seat, queues: Sequence[str], room: int) -> Hand:
-    """Claim, and note which of the queues still have claimable work: others may sleep."""
-    paused = set(tx.column(q.paused))
-    open_queues = [name for name in queues if name not in paused]
+    Those are the queues that this call has put jobs into, and those whose bells were heard here and maybe by nobody else.
+    """
+    open_queues = unpaused(tx, queues)
     hand = claim(tx, seat, open_queues, room)
-    tx.ready.difference_update(queues)
-    if hand.alone or hand.is_full:
-        tx.ready.update(claimable(tx, open_queues))
+    if rung := tx.ready | heard:
+        tx.ready.difference_update(queues)
+        if hand.alone or hand.is_full:
+            tx.ready.update(with_queued(tx, [name for name in open_queues if name in rung]))
     return hand
 
 

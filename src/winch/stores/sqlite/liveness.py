@@ -25,13 +25,13 @@ from winch.stores.contract import (
 )
 from winch.stores.sqlite.base import Verbs
 from winch.stores.sqlite.faults import StoreFull
-from winch.stores.sqlite.hot import claimable
 from winch.stores.sqlite.limits import release
+from winch.stores.sqlite.queues import claimable
 from winch.stores.sqlite.settle import Seat, settle
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import fire, jobs, lapse, next_due, promote
 from winch.stores.sqlite.transaction import Snapshot, Transaction, as_array
-from winch.stores.sqlite.upkeep import prune, sample, trim
+from winch.stores.sqlite.upkeep import clear_suspects, prune, sample, trim
 from winch.stores.sqlite.waiter import SQLiteWaiter
 
 __all__ = ["LivenessVerbs"]
@@ -229,6 +229,7 @@ def _beat(
     tx.loosened.update(tx.column(q.waited_keys, TURN_BATCH))
     release(tx)
     if upkeep:
+        clear_suspects(tx, names)
         prune(tx, names)
         sample(tx, names)
     tx.ready.update(claimable(tx, names))

@@ -18,10 +18,13 @@ PRAGMA data_version
 SELECT now, wall FROM meta
 
 -- name: meta
-SELECT now, wall, token, back, front, jobs, sampled FROM meta
+SELECT now, wall, token, back, front, jobs, sampled, suspects FROM meta
 
 -- name: save_meta
-UPDATE meta SET now = ?, wall = ?, token = ?, back = ?, front = ?, jobs = ?, sampled = ? WHERE one = 1
+UPDATE meta SET now = ?, wall = ?, token = ?, back = ?, front = ?, jobs = ?, sampled = ?, suspects = ? WHERE one = 1
+
+-- name: count
+INSERT INTO counts (queue, state, count) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count
 
 -- name: last_call
 SELECT number, answer FROM calls WHERE channel = ?
@@ -85,6 +88,15 @@ SELECT min(at) FROM (
     SELECT min(due_at) AS at FROM jobs WHERE queue = ?1 AND state = {scheduled}
     UNION ALL SELECT min(at) FROM refills WHERE queue = ?1
 )
+
+-- From queue to queue, however many jobs each has.
+-- name: with_timers
+WITH RECURSIVE found (name) AS (
+    SELECT min(queue) FROM jobs WHERE state = {scheduled}
+    UNION ALL
+    SELECT (SELECT min(queue) FROM jobs WHERE state = {scheduled} AND queue > name) FROM found WHERE name IS NOT NULL
+)
+SELECT name FROM found WHERE name IS NOT NULL UNION SELECT queue FROM refills
 
 -- name: listeners
 SELECT id FROM workers WHERE EXISTS (SELECT 1 FROM json_each(workers.queues) WHERE value = ?)
@@ -288,9 +300,6 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: write_callback
 INSERT INTO callbacks (job, place, event, each, payload) VALUES (?, ?, ?, ?, ?)
 
--- name: know_queue
-INSERT OR IGNORE INTO queues (name) VALUES (?)
-
 -- ==== turn ====
 
 -- name: seat
@@ -298,7 +307,7 @@ SELECT executors.number, workers.number, workers.name FROM executors JOIN worker
 WHERE executors.id = ?
 
 -- name: claims_held
-SELECT token, id, number, features, result_ttl FROM jobs WHERE executor = ? AND state = {started}
+SELECT token, id, number, queue, features, result_ttl FROM jobs WHERE executor = ? AND state = {started}
 
 -- The common end: runs that finished, of jobs that nobody waits for and that call nobody. A whole batch in one statement,
 -- filled up with rows of NULL.
@@ -348,6 +357,11 @@ SELECT EXISTS (
 -- name: holds_suspect
 SELECT suspect FROM jobs WHERE executor = ? AND state = {started} ORDER BY token LIMIT 1
 
+-- Among the jobs that are no longer queued, or not yet again.
+-- name: may_be_suspect
+SELECT EXISTS (SELECT 1 FROM jobs WHERE state = {started} AND suspect = 1)
+    OR EXISTS (SELECT 1 FROM counts WHERE state = {blocked} AND count > 0)
+
 -- name: has_suspect
 SELECT EXISTS (SELECT 1 FROM jobs WHERE queue = ? AND state = {queued} AND suspect = 1)
 
@@ -375,6 +389,10 @@ SELECT EXISTS (SELECT 1 FROM jobs WHERE {is_waiting} AND queue = ? AND state = {
 
 -- name: has_queued
 SELECT EXISTS (SELECT 1 FROM jobs WHERE queue = ? AND state = {queued})
+
+-- A row at a time, in the order of the array: who has enough looks no further.
+-- name: with_queued
+SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM jobs WHERE queue = value AND state = {queued})
 
 -- ==== waiting and reading ====
 
@@ -476,15 +494,17 @@ SELECT {header} FROM jobs WHERE {is_ended} AND queue = ? AND state = ? AND expir
 -- name: has_expired
 SELECT EXISTS (SELECT 1 FROM jobs WHERE {is_ended} AND queue = ? AND state = ? AND expires_at <= ?)
 
+-- Those whose time is over stay until they are removed.
 -- name: count_ended
-SELECT count(*) FROM jobs WHERE {is_ended} AND queue = ? AND state = ? AND expires_at > ?
+SELECT coalesce((SELECT count FROM counts WHERE queue = ?1 AND state = ?2), 0)
+     - (SELECT count(*) FROM jobs WHERE {is_ended} AND queue = ?1 AND state = ?2 AND expires_at <= ?3)
 
 -- name: oldest_ended
 SELECT {header} FROM jobs WHERE {is_ended} AND queue = ? AND state = ? AND expires_at > ? ORDER BY expires_at, id LIMIT ?
 
 -- name: depth
 SELECT
-    (SELECT count(*) FROM jobs WHERE queue = ?2 AND state = {queued}),
+    coalesce((SELECT count FROM counts WHERE queue = ?2 AND state = {queued}), 0),
     max(
         0,
         coalesce(?1 - (
@@ -501,7 +521,7 @@ DELETE FROM metrics WHERE hours = ? AND at < ?
 -- ==== control ====
 
 -- name: queues
-SELECT name FROM queues ORDER BY name
+SELECT DISTINCT queue FROM counts ORDER BY queue
 
 -- name: list_queued
 SELECT id FROM jobs WHERE queue = :queue AND state = {queued} ORDER BY suspect DESC, score LIMIT :limit OFFSET :offset
@@ -541,17 +561,11 @@ ORDER BY expires_at, id LIMIT :limit OFFSET :offset
 SELECT id FROM jobs WHERE {is_ended} AND queue = :queue AND state = :state AND expires_at > :now
 ORDER BY expires_at DESC, id DESC LIMIT :limit OFFSET :offset
 
--- name: count_queued
-SELECT count(*) FROM jobs WHERE queue = :queue AND state = {queued}
-
--- name: count_scheduled
-SELECT count(*) FROM jobs WHERE queue = :queue AND state = {scheduled}
+-- name: counts
+SELECT state, count FROM counts WHERE queue = ?
 
 -- name: count_started
 SELECT queue, count(*) FROM jobs WHERE state = {started} GROUP BY queue
-
--- name: count_waiting
-SELECT count(*) FROM jobs WHERE {is_waiting} AND queue = ? AND state = ?
 
 -- name: position
 SELECT (SELECT count(*) FROM jobs AS other
@@ -571,7 +585,7 @@ SELECT EXISTS (SELECT 1 FROM jobs WHERE queue = :queue AND state = {queued})
     OR EXISTS (SELECT 1 FROM jobs WHERE queue = :queue AND {is_ended})
 
 -- name: forget_queue
-DELETE FROM queues WHERE name = ?
+DELETE FROM counts WHERE queue = ?
 
 -- name: pause
 INSERT OR IGNORE INTO paused (name) VALUES (?)

@@ -10,7 +10,8 @@ CREATE TABLE meta (
     back    INTEGER NOT NULL DEFAULT 0, -- the last place at the back of a queue, counting up
     front   INTEGER NOT NULL DEFAULT 0, -- the last place at the front, counting down
     jobs    INTEGER NOT NULL DEFAULT 0, -- the number of the last job
-    sampled INTEGER NOT NULL DEFAULT 0  -- the minute of the last sample of depths
+    sampled INTEGER NOT NULL DEFAULT 0, -- the minute of the last sample of depths
+    suspects INTEGER NOT NULL DEFAULT 0 -- 1: there may be suspects; 0: there are none, and nobody looks for them
 );
 INSERT INTO meta (one) VALUES (1);
 
@@ -158,7 +159,28 @@ CREATE TABLE refills (
 CREATE INDEX refills_of ON refills (queue, at);
 CREATE INDEX refills_at ON refills (at);
 
-CREATE TABLE queues (name TEXT PRIMARY KEY) WITHOUT ROWID;
+-- How many jobs each queue has in each state, save `started` (few, and indexed). A queue has rows until it is forgotten.
+CREATE TABLE counts (
+    queue TEXT    NOT NULL,
+    state INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (queue, state)
+) WITHOUT ROWID;
+
+-- What happens to every job is counted by its steps, a batch at a time (`Transaction.count`): it is created, claimed,
+-- finished. All else is counted here.
+CREATE TRIGGER moves AFTER UPDATE OF state ON jobs
+WHEN NOT (new.state = {started} OR old.state = {started} AND new.state = {finished})
+BEGIN
+    INSERT INTO counts (queue, state, count) SELECT old.queue, old.state, -1 WHERE old.state <> {started}
+    ON CONFLICT DO UPDATE SET count = count - 1;
+    INSERT INTO counts (queue, state, count) VALUES (new.queue, new.state, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+END;
+CREATE TRIGGER removals AFTER DELETE ON jobs WHEN old.state <> {started}
+BEGIN
+    INSERT INTO counts (queue, state, count) VALUES (old.queue, old.state, -1) ON CONFLICT DO UPDATE SET count = count - 1;
+END;
+
 CREATE TABLE paused (name TEXT PRIMARY KEY) WITHOUT ROWID;
 
 CREATE TABLE workers (

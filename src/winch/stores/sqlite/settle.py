@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from winch.stores.contract import TURN_BATCH, Held, Outcome
 from winch.stores.sqlite.features import CALLBACKS, CHILDREN, LIMITED
 from winch.stores.sqlite.limits import return_tokens
 from winch.stores.sqlite.sql import q
-from winch.stores.sqlite.steps import Job, attempt, call_back, end, expiry, give_back, jobs, queue, schedule
+from winch.stores.sqlite.steps import FINISHED, Job, attempt, call_back, end, expiry, give_back, jobs, queue, schedule
 from winch.stores.sqlite.transaction import Transaction, as_array
 
 __all__ = ["Seat", "begin", "seat_of", "settle"]
@@ -57,6 +58,7 @@ def settle(tx: Transaction, seat: Seat, outcomes: Sequence[Outcome]) -> list[int
     """
     held = {row[0]: row for row in tx.db.execute(q.claims_held, (seat.number,))} if outcomes else {}
     plain: list[tuple[object, ...]] = []
+    names: list[str] = []
     dropped: list[int] = []
     late: list[int] = []
     finished = failed = run_ms = 0
@@ -70,16 +72,19 @@ def settle(tx: Transaction, seat: Seat, outcomes: Sequence[Outcome]) -> list[int
         finished += kind in ("finished", "repeat")
         failed += kind == "failed"
         run_ms += run
-        _, _, number, features, ttl = claim
+        _, _, number, name, features, ttl = claim
         if kind != "finished" or detail or features & (CALLBACKS | CHILDREN | LIMITED):
             for job in jobs(tx, q.job_by_number, number):
                 _settle(tx, job, outcome)
         elif ttl:
             ended = tx.now - age
+            names.append(name)
             plain.append((number, reason, ended - run, ended, expiry(tx.now, ttl), result))
         else:
             dropped.append(number)
     _finish(tx, plain)
+    for name, more in Counter(names).items():
+        tx.count(name, FINISHED, more)
     if dropped:
         tx.db.execute(q.delete_jobs, (as_array(dropped),))
     if len(late) < len(outcomes):

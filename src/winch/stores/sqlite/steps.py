@@ -18,6 +18,7 @@ from winch.stores.contract import CallbackEvent, OnFailure, OutcomeKind, Retired
 from winch.stores.sqlite.codes import CODES
 from winch.stores.sqlite.features import AT_FRONT, CALLBACKS, CHILDREN, LIMITED, PARENTS, SNAPSHOT
 from winch.stores.sqlite.limits import free, note_refills
+from winch.stores.sqlite.queues import with_timers
 from winch.stores.sqlite.records import pack_snapshot, records
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.transaction import FOREVER, Snapshot, Transaction, as_array
@@ -43,7 +44,7 @@ __all__ = [
     "vanish",
 ]
 
-FINISHED, STARTED = CODES[JobStatus.FINISHED], CODES[JobStatus.STARTED]
+QUEUED, STARTED, FINISHED = CODES[JobStatus.QUEUED], CODES[JobStatus.STARTED], CODES[JobStatus.FINISHED]
 _EVENTS: dict[JobStatus, CallbackEvent] = {
     JobStatus.FINISHED: "success",
     JobStatus.FAILED: "failure",
@@ -104,6 +105,7 @@ def give_back(tx: Transaction, job: Job, *, suspect: bool) -> None:
     """A claim returns to its old place."""
     _let_go(tx, job)
     tx.db.execute(q.give_back_job, (suspect, job.number))
+    tx.suspects |= suspect
     tx.ready.add(job.queue)
 
 
@@ -120,18 +122,18 @@ def _let_go(tx: Transaction, job: Job) -> None:
         free(tx, job.number)
 
 
-def promote(tx: Transaction, queues: Iterable[str], most: int) -> None:
+def promote(tx: Transaction, queues: Sequence[str], most: int) -> None:
     """Queue what is due in these queues, earliest first, and note the tokens that have come."""
     note_refills(tx)
-    due = [row for name in queues for row in tx.db.execute(q.due, (name, tx.now, most))]
+    due = [row for name in with_timers(tx, queues) for row in tx.db.execute(q.due, (name, tx.now, most))]
     for _, _, number in sorted(due)[:most]:
         for job in jobs(tx, q.job_by_number, number):
             queue(tx, job, at_front=bool(job.features & AT_FRONT))
 
 
-def next_due(at: Snapshot, queues: Iterable[str]) -> int | None:
+def next_due(at: Snapshot, queues: Sequence[str]) -> int | None:
     """Milliseconds until the earliest scheduled job of these queues, or the next token that a job waits for."""
-    due = [found for name in queues if (found := at.one(q.earliest_due, name)) is not None]
+    due = [found for name in with_timers(at, queues) if (found := at.one(q.earliest_due, name)) is not None]
     return max(0, min(due) - at.now) if due else None
 
 
@@ -229,6 +231,8 @@ def end(tx: Transaction, job: Job, state: JobStatus, reason: str, result: bytes 
         tx.db.execute(q.leave_parents, (job.number,))
     expires_at = expiry(tx.now, ttl or 1)  # a callback still has to read what is not kept at all
     tx.db.execute(q.end_job, (CODES[state], reason, ended or tx.now, expires_at, result, job.number))
+    if state is JobStatus.FINISHED:
+        tx.count(job.queue, FINISHED, 1)
     if state in _EVENTS:
         call_back(tx, job, _EVENTS[state])
     if job.features & CHILDREN:
@@ -258,6 +262,7 @@ def _create_callback(tx: Transaction, parent: Job, event: CallbackEvent, place: 
     tx.db.execute(q.delete_ended, (id,))
     if not tx.db.execute(q.insert_callback, (tx.jobs, id, score, tx.now, payload, SNAPSHOT, *shared)).rowcount:
         return  # it waits or runs: this end has been told before
+    tx.count(parent.queue, QUEUED, 1)
     record = records(tx, [parent.id])[parent.id]
     tx.db.execute(q.write_snapshot, (tx.jobs, pack_snapshot(record)))
     tx.ready.add(parent.queue)

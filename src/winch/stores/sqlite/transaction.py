@@ -54,7 +54,16 @@ class Transaction(Snapshot):
     """
 
     def __init__(
-        self, db: sqlite3.Connection, now: int, wall: int, token: int, back: int, front: int, jobs: int, sampled: int
+        self,
+        db: sqlite3.Connection,
+        now: int,
+        wall: int,
+        token: int,
+        back: int,
+        front: int,
+        jobs: int,
+        sampled: int,
+        suspects: int,
     ) -> None:
         super().__init__(db, now, wall)
         self.token = token
@@ -62,10 +71,12 @@ class Transaction(Snapshot):
         self.front = front
         self.jobs = jobs
         self.sampled = sampled
+        self.suspects = suspects
         self.ready: set[str] = set()
         self.hints: set[str] = set()
         self.loosened: set[str] = set()
         self._due: dict[str, int] = {}
+        self._counted: dict[tuple[str, int], int] = {}
 
     def score(self, priority: int, *, at_front: bool = False) -> int:
         """A new place in a queue."""
@@ -82,6 +93,10 @@ class Transaction(Snapshot):
     def falls_due(self, queue: str, due_at: int) -> None:
         """Note that a job of this queue was scheduled: if nothing is due before it, supervisors are told."""
         self._due[queue] = min(due_at, self._due.get(queue, due_at))
+
+    def count(self, queue: str, state: int, more: int) -> None:
+        """Note that a queue has more jobs in a state, or fewer: for the steps that no trigger counts."""
+        self._counted[queue, state] = self._counted.get((queue, state), 0) + more
 
     def kept(self, call: Call | None) -> Any:
         """The answer to this very call in a list of one, if it has been made before, else None.
@@ -108,7 +123,8 @@ class Transaction(Snapshot):
         for queue, due_at in self._due.items():
             if self.one(q.earliest_due, queue) == due_at:
                 self.hints.update(self.column(q.listeners, queue))
-        counters = self.token, self.back, self.front, self.jobs, self.sampled
+        self.db.executemany(q.count, [(*key, more) for key, more in self._counted.items() if more])
+        counters = self.token, self.back, self.front, self.jobs, self.sampled, self.suspects
         self.db.execute(q.save_meta, (self.now, self.wall, *counters))
 
 

@@ -14,7 +14,7 @@ from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import Job, jobs, vanish
 from winch.stores.sqlite.transaction import Snapshot, Transaction
 
-__all__ = ["prune", "sample", "trim"]
+__all__ = ["clear_suspects", "prune", "sample", "trim"]
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 PRUNED = 100
@@ -42,6 +42,12 @@ def _remove(tx: Transaction, found: Sequence[Job]) -> None:
         if job.features & CHILDREN:
             vanish(tx, job)
     tx.db.executemany(q.delete_job, [(job.number,) for job in found if not job.features & CHILDREN])
+
+
+def clear_suspects(tx: Transaction, queues: Iterable[str]) -> None:
+    """With the last suspect gone nobody looks for any, until there is one again."""
+    if tx.suspects and not (tx.one(q.may_be_suspect) or any(tx.one(q.has_suspect, name) for name in queues)):
+        tx.suspects = 0
 
 
 def trim(database: Database) -> None:

@@ -40,7 +40,7 @@ class SQLiteWaiter:
         """Start to listen, if it does not listen yet."""
         if self._ear is None:
             self._ear = self._listen()
-            self.poll = DEAF if self._ear.is_deaf else NET
+            self.poll = 0.0  # what came before it listened it has not heard
         self._look_at = time.monotonic() + (self.poll or 0)
 
     def fileno(self) -> int:
@@ -50,7 +50,9 @@ class SQLiteWaiter:
     def take(self) -> bool:
         """Consume what has come. True: there may be work, take a turn."""
         ear = self._armed()
-        heard, by_net = ear.drain(), time.monotonic() >= self._look_at
+        heard, usual = ear.drain(), DEAF if ear.is_deaf else NET
+        missed = bool(self.poll) and not heard and time.monotonic() >= self._look_at
+        self.poll = self.poll or usual
         try:
             version = self._database.version()
             if version == self._seen and not heard:
@@ -59,7 +61,7 @@ class SQLiteWaiter:
             with self._database.read() as snapshot:
                 found = self._look(snapshot)
             if found:
-                self.poll = DEAF if ear.is_deaf or (by_net and not heard) else NET
+                self.poll = DEAF if missed else usual
             return found
         except StoreError:
             return True  # the caller's own call tells what is wrong

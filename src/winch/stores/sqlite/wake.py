@@ -12,7 +12,7 @@ import selectors
 import socket
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
@@ -28,12 +28,17 @@ class Ear:
 
     Attributes:
         is_deaf: It never hears anything.
+
+    Args:
+        descriptors: Each with the queue whose bell it is, `""` for a worker's.
+        heard: Takes the names of queues whose bells were heard.
     """
 
     is_deaf = False
 
-    def __init__(self, descriptors: Sequence[int]) -> None:
-        self._descriptors = [*descriptors]
+    def __init__(self, descriptors: Mapping[int, str], heard: set[str]) -> None:
+        self._descriptors = dict(descriptors)
+        self._heard = heard
         self._joined = None
         if len(self._descriptors) > 1:
             self._joined = selectors.DefaultSelector()
@@ -42,14 +47,16 @@ class Ear:
 
     def fileno(self) -> int:
         """Readable when any bell rings: epoll and kqueue have a descriptor of their own."""
-        return self._joined.fileno() if self._joined else self._descriptors[0]
+        return self._joined.fileno() if self._joined else next(iter(self._descriptors))
 
     def drain(self) -> bool:
         """Take all hints. Returns whether there were any."""
+        rung = [key.fd for key, _ in self._joined.select(0)] if self._joined else self._descriptors
         heard = False
-        for descriptor in self._descriptors:
+        for descriptor in rung:
             with contextlib.suppress(BlockingIOError):
                 heard |= bool(os.read(descriptor, _DRAIN))
+                self._heard.add(self._descriptors[descriptor])
         return heard
 
     def close(self) -> None:
@@ -58,7 +65,7 @@ class Ear:
             self._joined.close()
         for descriptor in self._descriptors:
             os.close(descriptor)
-        self._descriptors = []
+        self._descriptors = {}
 
 
 class DeafEar(Ear):
@@ -67,7 +74,7 @@ class DeafEar(Ear):
     is_deaf = True
 
     def __init__(self) -> None:
-        super().__init__(())
+        super().__init__({}, set())
         self._ends = socket.socketpair()
 
     def fileno(self) -> int:
@@ -83,6 +90,23 @@ class DeafEar(Ear):
 class Bells(ABC):
     """The bells of a store, one per queue and one per worker."""
 
+    def __init__(self) -> None:
+        self._heard: set[str] = set()
+
+    @contextlib.contextmanager
+    def answering(self, queues: Iterable[str]) -> Generator[set[str]]:
+        """Those of these queues whose bells this process has heard and not answered yet.
+
+        What was heard here is maybe heard by nobody else: who answers claims, and rings again where work is left.
+        """
+        heard = self._heard.intersection(queues) if self._heard else set[str]()
+        self._heard -= heard
+        try:
+            yield heard
+        except BaseException:
+            self._heard |= heard
+            raise
+
     def ring(self, queues: Iterable[str], workers: Iterable[str]) -> None:
         """Tell those who listen to these queues, or wait for hints to these workers. Never fails, never waits."""
         for queue in queues:
@@ -92,11 +116,13 @@ class Bells(ABC):
 
     def listen(self, *, queues: Iterable[str] = (), worker: str = "") -> Ear:
         """Something to hear these bells with."""
-        names = [f"worker@{worker}"] if worker else [f"queue@{queue}" for queue in dict.fromkeys(queues)]
-        opened: list[int] = []
+        opened: dict[int, str] = {}
         try:
-            opened.extend(self._open(name) for name in names)
-            return Ear(opened) if opened else DeafEar()
+            if worker:
+                opened[self._open(f"worker@{worker}")] = ""
+            for queue in dict.fromkeys(queues):
+                opened[self._open(f"queue@{queue}")] = queue
+            return Ear(opened, self._heard) if opened else DeafEar()
         except (OSError, NotImplementedError):
             for descriptor in opened:
                 os.close(descriptor)
@@ -125,6 +151,7 @@ class FifoBells(Bells):
     """
 
     def __init__(self, directory: Path) -> None:
+        super().__init__()
         self._directory = directory
 
     def _path(self, name: str) -> str:
@@ -161,6 +188,7 @@ class PipeBells(Bells):
     """Pipes of one process."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._pipes: dict[str, tuple[int, int]] = {}
 
     def _ring(self, name: str) -> None:

@@ -1,7 +1,29 @@
-"""The worker: `Worker` to start one from Python, `WorkerView` to look at those that run."""
+"""The worker: `Worker` to start one from Python, `WorkerView` to look at those that run.
 
-from winch.worker.settings import WorkerSettings
-from winch.worker.view import WorkerView
-from winch.worker.worker import Worker, run_worker
+The names are loaded when they are first used: an executor, which lives in this package too, needs none of them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from winch.worker.settings import WorkerSettings
+    from winch.worker.view import WorkerView
+    from winch.worker.worker import Worker, run_worker
 
 __all__ = ["Worker", "WorkerSettings", "WorkerView", "run_worker"]
+
+_HOMES = {
+    "Worker": "winch.worker.worker",
+    "WorkerSettings": "winch.worker.settings",
+    "WorkerView": "winch.worker.view",
+    "run_worker": "winch.worker.worker",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'winch.worker' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value

@@ -16,6 +16,7 @@ from redis import Redis
 OWNED: tuple[str, ...] = (
     r"\{[^}]*\}:store",  # schema and counters: one per namespace
     r"\{[^}]*\}:(queues|paused|due)",  # bounded by the queues; `forget` takes a queue out
+    r"(?s)\{[^}]*\}:entr(ies|y:.+)",  # the cron table: removed by name, or by a set of its source that lacks it
     r"\{[^}]*\}:marker:.+",  # one element per queue; `forget` deletes it
     r"(?s)\{[^}]*\}:j:.*",  # a job: in exactly one index, which ends it
     r"\{[^}]*\}:(scheduled|deferred|blocked|queued|suspects|started):.+",  # live jobs

@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from winch.errors import DuplicateJob, InvalidJobOperation, NoSuchJob, NotEnlisted, UnknownDependency
+from winch.errors import DuplicateJob, EntryTaken, InvalidJobOperation, NoSuchJob, NotEnlisted, UnknownDependency
 from winch.ids import callback_id
 from winch.states import ENDED, TRANSITIONS, JobStatus
 from winch.stores.contract import (
+    ALL_QUEUES,
     ENQUEUE_BATCH,
     HISTORY,
     KEEP_FAILED,
@@ -33,12 +34,16 @@ from winch.stores.contract import (
     CallbackEvent,
     Claim,
     Command,
+    CronTable,
     Enqueued,
+    EntryRecord,
+    Fired,
     Held,
     JobRecord,
     LimitRecord,
     MetricRow,
     NewCallback,
+    NewEntry,
     NewJob,
     NewLimit,
     Outcome,
@@ -142,12 +147,14 @@ class ModelStore:
         self.refill: defaultdict[str, int] = defaultdict(int)  # of a queue: when its next token comes, 0 if none does
         self.full_at: dict[str, int] = {}  # of a key: when its bucket is full, in microseconds
         self.known: set[str] = set()
-        self.held_back: set[str] = set()
+        self.held_back: dict[str, int] = {}  # what is paused, and when that ends (0: without end)
         self.markers: set[str] = set()
         self.hinted: set[str] = set()
         self.fleet: dict[str, Worker] = {}
         self.executors: dict[str, str] = {}
         self.past: set[str] = set()
+        self.crontab: dict[str, EntryRecord] = {}
+        self.cron_version = 0
         self.rows: dict[tuple[bool, int, TallyKey], int] = {}
         self.sampled = 0
         self.last_token = 0
@@ -220,7 +227,7 @@ class ModelStore:
             self.back += 1
         self.score[id] = -self.jobs[id].priority * 2**44 + (self.front if at_front else self.back)
         job = self.put(id, state=S.QUEUED, enqueued_at=self.clock(), due_at=0)
-        self.markers |= {job.queue} - self.held_back
+        self.mark(job.queue)
 
     def schedule(self, id: str, due_at: int) -> None:
         job = self.put(id, state=S.SCHEDULED, due_at=due_at)
@@ -240,12 +247,20 @@ class ModelStore:
 
     def mark(self, *queues: str) -> None:
         """Push the markers of those queues that have claimable work."""
-        self.markers |= {name for name in queues if name not in self.held_back and self.of(name, S.QUEUED)}
+        self.markers |= {name for name in queues if self.is_open(name) and self.of(name, S.QUEUED)}
+
+    def is_open(self, queue: str) -> bool:
+        return queue not in self.held_back and ALL_QUEUES not in self.held_back
+
+    def lift(self) -> None:
+        """End the pauses whose time is over."""
+        for name in [name for name, until in self.held_back.items() if 0 < until <= self.clock()]:
+            self.resume(name)
 
     def release(self, id: str, state: JobStatus, **changes: Any) -> None:
         job = self.put(id, **{"token": 0, "executor": "", "worker": "", "begun": False, "state": state, **changes})
         if state is S.QUEUED:
-            self.markers |= {job.queue} - self.held_back
+            self.mark(job.queue)
 
     def attempt(
         self, id: str, kind: OutcomeKind, reason: str, detail: bytes = b"", ended: int = 0, run: int | None = None
@@ -360,8 +375,9 @@ class ModelStore:
                 self.queue(job.id, job.id in self.fronts)
 
     def next_due(self, queues: Iterable[str]) -> int | None:
-        due = [job.due_at for job in self.due(queues)[:1]] + [at for name in queues for at in self.refills(name)]
-        return max(0, min(due) - self.clock()) if due else None
+        times = [job.due_at for job in self.due(queues)[:1]] + [at for name in queues for at in self.refills(name)]
+        times += [until for until in self.held_back.values() if until]
+        return max(0, min(times) - self.clock()) if times else None
 
     # ---- limits -----------------------------------------------------------------------------------------------------
 
@@ -530,6 +546,7 @@ class ModelStore:
         self.begin(executor, begins)
         self.count(tally)
         self.fire()
+        self.lift()
         self.promote_due(queues)
         self.release_blocked()
         claims, more, alone = self.claim(executor, queues, room)
@@ -618,7 +635,7 @@ class ModelStore:
         alone = False
         size = 0
         for name in queues if room > 0 else ():
-            waiting = [] if name in self.held_back else self.of(name, S.QUEUED)
+            waiting = self.of(name, S.QUEUED) if self.is_open(name) else []
             for job in waiting:
                 if job.suspect and (self.held_by([executor]) or any(job.suspect for job in self.held_by(colleagues))):
                     alone = True
@@ -698,13 +715,15 @@ class ModelStore:
         for id in dead:
             self.rescue(id)
         self.fire()
+        self.lift()
         self.promote_due(self.known)
         self.release_blocked()
         self.prune(now)
         self.mark(*self.known)
         self.sample(now)
         strays = tuple(executor for executor in me.executors if executor not in executors)
-        return Beat(now, strays, tuple(me.commands), self.next_due(me.info.queues), tuple(dead))
+        next_due = self.next_due(me.info.queues)
+        return Beat(now, strays, tuple(me.commands), next_due, tuple(dead), self.cron_version)
 
     def rescue(self, worker: str) -> None:
         claims = self.held_by(self.fleet[worker].executors)
@@ -751,6 +770,7 @@ class ModelStore:
     @numbered
     def promote(self, *, call: Call | None = None) -> int | None:
         self.fire()
+        self.lift()
         self.promote_due(self.known)
         self.release_blocked()
         return 0 if self.firing else self.next_due(self.known)
@@ -822,7 +842,7 @@ class ModelStore:
         with self.lock:
             dead = [w for w in self.fleet.values() if self.clock() - w.beat > w.info.ttl]
             left = [job for worker in dead for job in self.held_by(worker.executors) if job.queue in queues]
-            open_queues = [name for name in queues if name not in self.held_back]
+            open_queues = [name for name in queues if self.is_open(name)]
             waiting = [job for name in open_queues for job in self.of(name, S.QUEUED) + self.of(name, S.BLOCKED)]
             return not (left or waiting or any(ended.children for ended in self.firing))
 
@@ -869,8 +889,9 @@ class ModelStore:
         job = self.look(id)
         return self.list(job.queue, S.QUEUED, limit=10**9).index(id) if job and job.state is S.QUEUED else None
 
-    def paused(self) -> list[str]:
-        return sorted(self.held_back)
+    def paused(self) -> dict[str, int]:
+        now = self.clock()
+        return {name: until for name, until in sorted(self.held_back.items()) if not 0 < until <= now}
 
     @numbered
     def annotate(self, id: str, meta: bytes, *, call: Call | None = None) -> None:
@@ -929,17 +950,19 @@ class ModelStore:
         if any(job.queue == queue for job in self.jobs.values()):
             return False
         self.known.discard(queue)
-        self.held_back.discard(queue)
+        self.held_back.pop(queue, None)
         return True
 
     @numbered
-    def pause(self, queue: str, *, call: Call | None = None) -> None:
-        self.held_back.add(queue)
+    def pause(self, queue: str, ttl: int = 0, *, call: Call | None = None) -> None:
+        self.held_back[queue] = self.clock() + ttl if ttl else 0
+        if ttl:
+            self.hinted |= set(self.fleet)
 
     @numbered
     def resume(self, queue: str, *, call: Call | None = None) -> None:
-        self.held_back.discard(queue)
-        self.mark(queue)
+        self.held_back.pop(queue, None)
+        self.mark(*(self.known if queue == ALL_QUEUES else [queue]))
 
     @numbered
     def send(self, worker: str, name: str, *, call: Call | None = None) -> int:
@@ -952,6 +975,84 @@ class ModelStore:
             LimitRecord(key, self.running(key), waited.count(key), max(0, -(-self.full_at.get(key, 0) // 1000) - now))
             for key in (sorted(set(waited))[:1000] if keys is None else keys)
         ]
+
+    # ---- cron -------------------------------------------------------------------------------------------------------
+
+    @numbered
+    def put_entries(
+        self,
+        source: str,
+        entries: Sequence[NewEntry],
+        *,
+        version: int = 0,
+        whole: bool = False,
+        call: Call | None = None,
+    ) -> bool:
+        for entry in entries:
+            other = self.crontab.get(entry.name)
+            if other and other.source != source:
+                raise EntryTaken(entry.name, other.source)
+        own = [entry for entry in self.crontab.values() if entry.source == source]
+        if any(entry.version > version for entry in own):
+            return False
+        for entry in entries:
+            self.put_entry(source, version, entry)
+        for entry in own:
+            if whole and entry.name not in {each.name for each in entries}:
+                self.remove_entry(entry.name)
+        return True
+
+    def put_entry(self, source: str, version: int, new: NewEntry) -> None:
+        now, old = self.clock(), self.crontab.get(new.name)
+        if old is None:
+            entry = EntryRecord(new.name, source, version, new.schedule, new.template, 0, False, now, now, 0, "")
+            self.change_table(entry)
+        elif (old.schedule, old.template) == (new.schedule, new.template):
+            self.crontab[new.name] = old._replace(version=version)
+        else:
+            since = old.since if old.schedule == new.schedule else now
+            self.change_table(old._replace(version=version, schedule=new.schedule, template=new.template, since=since))
+
+    def change_table(self, entry: EntryRecord) -> None:
+        """Write an entry of the cron table in a new version of it, and tell the supervisors."""
+        self.cron_version += 1
+        self.crontab[entry.name] = entry._replace(revision=self.cron_version)
+        self.hinted |= set(self.fleet)
+
+    @numbered
+    def remove_entry(self, name: str, *, call: Call | None = None) -> bool:
+        if name not in self.crontab:
+            return False
+        self.change_table(self.crontab[name])
+        del self.crontab[name]
+        return True
+
+    @numbered
+    def pause_entry(self, name: str, paused: bool, *, call: Call | None = None) -> bool:
+        entry = self.crontab.get(name)
+        if entry and entry.paused is not paused:
+            self.change_table(entry._replace(paused=paused, since=entry.since if paused else self.clock()))
+        return entry is not None
+
+    def cron_table(self) -> CronTable:
+        return CronTable(self.clock(), self.cron_version, tuple(self.crontab[name] for name in sorted(self.crontab)))
+
+    @numbered
+    def fire_entry(self, name: str, revision: int, slot: int, job: NewJob, *, call: Call | None = None) -> Fired:
+        entry, now = self.crontab.get(name), self.clock()
+        if entry is None or entry.paused or entry.revision != revision:
+            return Fired(now, "changed", entry.last_slot if entry else 0)
+        if slot <= max(entry.last_slot, entry.since):
+            return Fired(now, "passed", entry.last_slot)
+        if slot > now:
+            return Fired(now, "early", entry.last_slot)
+        self.crontab[name] = entry._replace(last_slot=slot)
+        try:
+            self.enqueue([job])
+        except DuplicateJob:
+            return Fired(now, "duplicate", slot)
+        self.crontab[name] = entry._replace(last_slot=slot, last_job=job.id)
+        return Fired(now, "fired", slot)
 
     def metrics(self, since: int, *, hours: bool = False) -> list[MetricRow]:
         span, keep = (HOUR, 60 * 24 * HOUR) if hours else (MINUTE, 24 * HOUR)
@@ -968,7 +1069,7 @@ class ModelStore:
             "indexes": {
                 name: {state: [job.id for job in self.of(name, state)] for state in S} for name in self.queues()
             },
-            "claimable": [n for n in self.queues() if n not in self.held_back and self.of(n, S.QUEUED)],
+            "claimable": [n for n in self.queues() if self.is_open(n) and self.of(n, S.QUEUED)],
             "paused": self.paused(),
             "claims": {executor: [job.id for job in self.held_by([executor])] for executor in sorted(self.executors)},
             "workers": {id: (tuple(w.executors), w.finished, w.failed) for id, w in sorted(self.fleet.items())},

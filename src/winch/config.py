@@ -24,6 +24,7 @@ _VARIABLES = {
     "allow": "WINCH_ALLOW",
     "path": "WINCH_PATH",
     "imports": "WINCH_IMPORT",
+    "cron": "WINCH_CRON",
     "deadline": "WINCH_DEADLINE",
     "pickle": "WINCH_PICKLE",
     "webhook_allow": "WINCH_WEBHOOK_ALLOW",
@@ -40,6 +41,7 @@ class Settings:
         allow: Patterns of functions that may run besides the project's own.
         path: Folders that hold the user's code, besides the project's.
         imports: Modules that a worker imports first.
+        cron: Modules whose cron entries a worker writes to the store.
         deadline: Seconds that a call to the store may take.
         pickle: Whether pickled arguments and results may be loaded.
         webhook_allow: Hosts, addresses and networks that webhooks may call though they are not public.
@@ -49,6 +51,7 @@ class Settings:
     allow: tuple[str, ...] = ()
     path: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
+    cron: tuple[str, ...] = ()
     deadline: float = 5.0
     pickle: bool = False
     webhook_allow: tuple[str, ...] = ()
@@ -169,10 +172,10 @@ def _convert(name: str, value: object, source: str) -> object:
     match name:
         case "url" if isinstance(value, str):
             return value
-        case "allow" | "path" | "imports" | "webhook_allow" if isinstance(value, str):
+        case "allow" | "path" | "imports" | "cron" | "webhook_allow" if isinstance(value, str):
             separator = os.pathsep if name == "path" else ","
             return tuple(part.strip() for part in value.split(separator) if part.strip())
-        case "allow" | "path" | "imports" | "webhook_allow" if isinstance(value, list | tuple):
+        case "allow" | "path" | "imports" | "cron" | "webhook_allow" if isinstance(value, list | tuple):
             return tuple(str(part) for part in cast("Sequence[object]", value))
         case "deadline":
             return _deadline(value, source)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, NoReturn, ParamSpec, TypeVar, Unpack,
 
 from winch.errors import UnimportableFunction
 from winch.job import Connection, Job
-from winch.options import JobKeywords
+from winch.options import JobKeywords, JobOptions
 from winch.queue import Queue
 
 __all__ = ["Task", "task"]
@@ -36,6 +36,11 @@ class Task(Generic[P, R_co]):
         update_wrapper(self, function)
         self.queue = queue
         self._using = queue.using(**options)
+
+    @property
+    def options(self) -> JobOptions:
+        """Of its jobs."""
+        return self._using.options
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function here and now."""

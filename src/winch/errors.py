@@ -18,6 +18,9 @@
     │   ├── UnknownDependency        a job to wait for does not exist
     │   └── EnqueuedDuringImport     a module enqueues while a worker imports it
     ├── InvalidOption                a value out of range (ValueError)
+    ├── CronError                    something about the cron table
+    │   ├── EntryTaken               the name belongs to another source
+    │   └── NoSuchEntry              there is no entry of that name (LookupError)
     ├── JobError                     something about a job that exists, or should
     │   ├── NoSuchJob                nobody knows the id (LookupError)
     │   ├── InvalidJobOperation      not possible in the job's state
@@ -49,11 +52,13 @@ from typing import ClassVar
 
 __all__ = [
     "AmbiguousOption",
+    "CronError",
     "DecodeError",
     "DuplicateJob",
     "EncodeError",
     "EnqueueError",
     "EnqueuedDuringImport",
+    "EntryTaken",
     "InvalidJobOperation",
     "InvalidOption",
     "InvalidURL",
@@ -65,6 +70,7 @@ __all__ = [
     "JobTimeout",
     "NewerPayload",
     "NoRetry",
+    "NoSuchEntry",
     "NoSuchJob",
     "NotEnlisted",
     "PayloadTooLarge",
@@ -175,6 +181,27 @@ class EnqueuedDuringImport(EnqueueError, RuntimeError):
 
 class InvalidOption(WinchError, ValueError):
     """A value that is out of range or of the wrong kind."""
+
+
+class CronError(WinchError):
+    """Something about the cron table."""
+
+
+class EntryTaken(CronError):
+    """The name of an entry belongs to another source."""
+
+    def __init__(self, name: str, source: str) -> None:
+        where = f"belongs to {source}" if source else "was added by itself"
+        super().__init__(
+            f"the cron entry {name!r} {where}: choose another name, or remove that one first", name, source
+        )
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class NoSuchEntry(CronError, LookupError):
+    """The cron table has no entry of that name."""
 
 
 class JobError(WinchError):

@@ -16,8 +16,10 @@ from winch.stores.contract import (
     Beat,
     Call,
     Claim,
+    EntryRecord,
     Held,
     JobRecord,
+    NewEntry,
     NewJob,
     Outcome,
     OutcomeKind,
@@ -37,6 +39,24 @@ def job(payload: bytes = b"payload", **options: Any) -> NewJob:
     """A new job in the queue `q`."""
     standard: dict[str, Any] = {"id": new_id(), "queue": "q", "payload": payload}
     return NewJob(**standard | options)
+
+
+def entry(name: str, schedule: bytes = b"hourly", template: bytes = b"work") -> NewEntry:
+    """An entry of the cron table."""
+    return NewEntry(name, schedule, template)
+
+
+def due(store: Store, name: str) -> tuple[int, int]:
+    """Add an entry to the cron table which may fire: its revision, and a slot that has come."""
+    store.put_entries("", [entry(name)])
+    found = entry_of(store, name)
+    return found.revision, eventually(lambda: (now := store.now()) > found.since and now)
+
+
+def entry_of(store: Store, name: str) -> EntryRecord:
+    """An entry of the cron table, which must exist."""
+    [found] = [each for each in store.cron_table().entries if each.name == name]
+    return found
 
 
 def put(store: Store, *jobs: NewJob) -> list[str]:
@@ -235,6 +255,7 @@ def snapshot(store: Store) -> dict[str, Any]:
         "lists": listed,
         "jobs": {each: found and replace(found, now=0) for each, found in zip(every, store.get(every), strict=True)},
         "paused": store.paused(),
+        "cron": store.cron_table()[1:],
         "workers": [replace(each, beat_age=0) for each in store.workers()],
         "metrics": [row for row in store.metrics(60_000) if row.key.series not in ("depth", "oldest")],
     }

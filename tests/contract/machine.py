@@ -21,7 +21,7 @@ import os
 import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -41,12 +41,16 @@ from tests.model import EVENTS, ModelStore, essence
 from winch.errors import DuplicateJob, NotEnlisted, UnknownDependency
 from winch.states import ENDED, JobStatus
 from winch.stores.contract import (
+    ALL_QUEUES,
     Beat,
     Call,
     Claim,
     Command,
+    EntryRecord,
+    Fired,
     Held,
     NewCallback,
+    NewEntry,
     NewJob,
     NewLimit,
     OnFailure,
@@ -62,7 +66,7 @@ from winch.stores.contract import (
 
 S = JobStatus
 QUEUES = ("a", "b")
-UUIDS = [f"0190abcd-0000-7000-8000-{n:012x}" for n in range(99)]
+UUIDS = [f"0190abcd-0000-7000-8000-{n:012x}" for n in range(399)]
 IDS = ["one", "two", *UUIDS[:4]]  # these are used again and again, and then some once
 FAR = 86_400_000
 SEEDS = st.binary(min_size=8, max_size=8)  # unlike integers they come out evenly spread
@@ -80,11 +84,13 @@ LIMITS = [
 MADE = tuple(NewCallback(event, event.encode()) for event in EVENTS.values())
 SEVERAL = (*MADE, NewCallback("failure", b"each", each=True), NewCallback("success", b"again"))
 REASONS = {"failed": "raised", "retry": "timeout", "stopped": "stopped", "returned": "interrupted"}
-STEP = {"turn": 14, "enqueue": 6, "control": 5, "beat": 2, "retire": 3, "retire_worker": 1, "again": 3}
-MISCHIEF = {"turn": 8, "enqueue": 3, "control": 4, "beat": 2, "retire": 2}  # what meets with it
+STEP = {"turn": 14, "enqueue": 6, "control": 5, "cron": 2, "beat": 2, "retire": 3, "retire_worker": 1, "again": 3}
+MISCHIEF = {"turn": 8, "enqueue": 3, "control": 4, "cron": 2, "beat": 2, "retire": 2}  # what meets with it
 CLIENTS: tuple[str, ...] = ("c1", "c2", "c3", "c4")
 KIND = {"finished": 4, "failed": 2, "retry": 2, "returned": 1, "stopped": 1, "repeat": 1}
 CONTROL = {"cancel": 4, "requeue": 4, "delete": 2, "promote": 2, "pause": 1, "annotate": 1, "empty": 1, "forget": 1}
+CRON = {"put_entries": 3, "remove_entry": 1, "pause_entry": 1, "fire_entry": 4}
+ENTRIES = ("e", "f", "g")
 
 T = TypeVar("T")
 
@@ -277,6 +283,7 @@ class StoreBesideModel(RuleBasedStateMachine):
     def control(self, dice: Dice) -> None:
         """One of the calls of a client."""
         verb, queue, flag = dice.of(CONTROL | {"send": 1}), dice.choice(QUEUES), dice.hit(0.5)
+        queue, ttl = dice.choice([queue, queue, ALL_QUEUES]) if verb == "pause" else queue, dice.choice([0, FAR])
         if self.model.held_back and flag:
             queue, verb = min(self.model.held_back), "resume"
         fitting = [job.id for job in self.model.jobs.values() if (job.state in ENDED) == (verb == "requeue")]
@@ -292,7 +299,7 @@ class StoreBesideModel(RuleBasedStateMachine):
             "annotate": lambda store, call: store.annotate(one, b"noted", call=call),
             "empty": lambda store, call: store.empty(queue, limit=2, call=call),
             "forget": lambda store, call: store.forget(queue, call=call),
-            "pause": lambda store, call: store.pause(queue, call=call),
+            "pause": lambda store, call: store.pause(queue, ttl, call=call),
             "resume": lambda store, call: store.resume(queue, call=call),
             "send": lambda store, call: store.send(boss, "shutdown", call=call),
             "promote": lambda store, call: store.promote(call=call),
@@ -311,6 +318,35 @@ class StoreBesideModel(RuleBasedStateMachine):
             assert self.store.drained(QUEUES) == self.model.drained(QUEUES)
         else:
             assert found == expected
+
+    def cron(self, dice: Dice) -> None:
+        """One of the calls about the cron table."""
+        verb, name, source = dice.of(CRON), dice.choice(ENTRIES), dice.choice(["", "", "shop"])
+        flag, version = dice.hit(0.5), dice.choice([0, 0, 1])
+        entries = [
+            NewEntry(each, dice.choice([b"1", b"2"]), dice.choice([b"a", b"b"])) for each in dice.some(ENTRIES, 0.4)
+        ]
+        job, offset = self.roll_job(dice), dice.choice([0, 0, 0, -FAR, FAR])
+        job = replace(job, parents=())
+        stale = dice.hit(0.1)
+        theirs, mine = (revision_of(store, name) + stale for store in (self.store, self.model))
+        eventually(lambda: self.store.now() > self.time)
+        slot = self.store.now() + offset
+        note(f"{verb} {name!r} {source!r} {flag} {version} {entries} {slot} {job}")
+        calls: dict[str, Callable[[Store, Call], Any]] = {
+            "put_entries": lambda store, call: store.put_entries(
+                source, entries, version=version, whole=flag, call=call
+            ),
+            "remove_entry": lambda store, call: store.remove_entry(name, call=call),
+            "pause_entry": lambda store, call: store.pause_entry(name, flag, call=call),
+            "fire_entry": lambda store, call: store.fire_entry(
+                name, mine if store is self.model else theirs, slot, job, call=call
+            ),
+        }
+        found, expected = self.ask(calls[verb], dice.choice(CLIENTS))
+        assert (found[1:] if isinstance(found, Fired) else found) == (
+            expected[1:] if isinstance(expected, Fired) else expected
+        )
 
     # ---- workers ----------------------------------------------------------------------------------------------------
 
@@ -425,6 +461,7 @@ class StoreBesideModel(RuleBasedStateMachine):
         assert sorted(found.rescued) == sorted(expected.rescued)
         assert list(found.commands) == self.their_commands(expected.commands)
         assert (found.next_due is None) == (expected.next_due is None)
+        assert found.cron == self.store.cron_table().version
         self.sent.append(Sent(call, send, found))
 
     def crew(self, boss: str) -> list[str]:
@@ -481,7 +518,12 @@ class StoreBesideModel(RuleBasedStateMachine):
         """Queues, indexes, records and workers are the model's."""
         store, model = self.store, self.model
         assert store.queues() == model.queues()
-        assert store.paused() == model.paused()
+        assert {name: end > 0 for name, end in store.paused().items()} == {
+            name: end > 0 for name, end in model.paused().items()
+        }
+        assert [entry_essence(each) for each in store.cron_table().entries] == [
+            entry_essence(each) for each in model.cron_table().entries
+        ]
         assert store.counts() == model.counts()
         for name in model.queues():
             assert store.list(name, S.QUEUED, limit=1000) == model.list(name, S.QUEUED, limit=1000)
@@ -539,6 +581,16 @@ def timeless(claim: Claim) -> Claim:
 def carried(claim: Claim) -> dict[str, Any] | None:
     """The parent that a callback carries; when it expires is nobody's business, it may be gone."""
     return claim.parent and essence(claim.parent) | {"expires": None}
+
+
+def entry_essence(entry: EntryRecord) -> EntryRecord:
+    """An entry of the cron table without what the model cannot know to the millisecond."""
+    return entry._replace(revision=0, created_at=0, since=0)
+
+
+def revision_of(store: Store, name: str) -> int:
+    """The revision of an entry of the cron table, 0 if there is none."""
+    return next((entry.revision for entry in store.cron_table().entries if entry.name == name), 0)
 
 
 def worker_essence(worker: WorkerRecord) -> tuple[Any, ...]:

@@ -220,11 +220,11 @@ def test_forget(store: Store) -> None:
     one = in_state(store, "finished")
     store.pause("q")
     assert not store.forget("q")
-    assert (store.queues(), store.paused()) == (["q"], ["q"])
+    assert (store.queues(), store.paused()) == (["q"], {"q": 0})
     store.delete([one])
     assert store.queues() == ["q"]
     assert store.forget("q")
-    assert (store.queues(), store.paused(), store.counts()) == ([], [], {})
+    assert (store.queues(), store.paused(), store.counts()) == ([], {}, {})
     new = add(store)
     assert [claim.id for claim in lane(store).claim()] == [new]
 
@@ -242,14 +242,14 @@ def test_pause_and_resume(store: Store) -> None:
     store.pause("q")
     store.pause("q")
     store.pause("a")
-    assert store.paused() == ["a", "q"]
+    assert store.paused() == {"a": 0, "q": 0}
     one = add(store)
     assert states(store, one) == ["queued"]
     executor = lane(store)
     assert executor.claim() == []
     store.resume("q")
     store.resume("q")
-    assert store.paused() == ["a"]
+    assert store.paused() == {"a": 0}
     assert executor.one().id == one
 
 

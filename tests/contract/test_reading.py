@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from tests.contract.conftest import REAL, open_kind
-from tests.contract.helpers import Boss, S, add, eventually, ids, job, lane, outcome, put, record, run
+from tests.contract.helpers import Boss, S, add, entry, eventually, ids, job, lane, outcome, put, record, run
 from winch.stores.contract import Store, TallyKey
 
 
@@ -246,6 +246,8 @@ def test_reading_never_writes(kind: str, request: pytest.FixtureRequest) -> None
     run_first.turn(tally={TallyKey("q", "f", "run", 3): 2})
     eventually(lambda: store.get([over]) == [None] and store.now() > record(store, due).created_at + 1)
 
+    store.pause("elsewhere", 1)  # over, and nobody has ended it
+    store.put_entries("shop", [entry("one")])
     every = [*found.values(), over, due, "unknown"]
     reads: list[Callable[[], Any]] = [
         lambda: store.get(every),
@@ -256,6 +258,7 @@ def test_reading_never_writes(kind: str, request: pytest.FixtureRequest) -> None
         store.queues,
         *(lambda each=each: store.position(each) for each in every),
         store.paused,
+        store.cron_table,
         store.workers,
         lambda: store.metrics(10**9),
         lambda: store.metrics(10**9, hours=True),

@@ -11,6 +11,8 @@ from tests.contract.helpers import (
     Channel,
     S,
     add,
+    due,
+    entry,
     held,
     ids,
     job,
@@ -24,7 +26,7 @@ from tests.contract.helpers import (
 )
 from winch.errors import DuplicateJob, NoSuchJob
 from winch.ids import new_id
-from winch.stores.contract import Call, StaleCall, Store, TallyKey, WorkerInfo
+from winch.stores.contract import ALL_QUEUES, Call, StaleCall, Store, TallyKey, WorkerInfo
 
 Verb = Callable[[Call], Any]
 
@@ -141,6 +143,44 @@ def resume(store: Store) -> Verb:
     return lambda call: store.resume("q", call=call)
 
 
+def pause_for_a_while(store: Store) -> Verb:
+    """Pause all queues, with an end."""
+    return lambda call: store.pause(ALL_QUEUES, 60_000, call=call)
+
+
+def put_entries(store: Store) -> Verb:
+    """Write the cron table of a source, in the place of another."""
+    store.put_entries("shop", [entry("old"), entry("same")], whole=True)
+    entries = [entry("same", schedule=b"other"), entry("new")]
+    return lambda call: store.put_entries("shop", entries, version=1, whole=True, call=call)
+
+
+def remove_entry(store: Store) -> Verb:
+    """Remove an entry of the cron table."""
+    store.put_entries("", [entry("one")])
+    return lambda call: store.remove_entry("one", call=call)
+
+
+def pause_entry(store: Store) -> Verb:
+    """Pause an entry of the cron table."""
+    store.put_entries("", [entry("one")])
+    return lambda call: store.pause_entry("one", True, call=call)
+
+
+def resume_entry(store: Store) -> Verb:
+    """Resume an entry of the cron table."""
+    store.put_entries("", [entry("one")])
+    store.pause_entry("one", True)
+    return lambda call: store.pause_entry("one", False, call=call)
+
+
+def fire_entry(store: Store) -> Verb:
+    """Fire a slot of an entry."""
+    revision, slot = due(store, "one")
+    fired = job()
+    return lambda call: store.fire_entry("one", revision, slot, fired, call=call)
+
+
 def send_command(store: Store) -> Verb:
     """Send a command."""
     boss = Boss(store)
@@ -149,7 +189,8 @@ def send_command(store: Store) -> Verb:
 
 VERBS = [
     *(enqueue, enqueue_what_vanished, annotate, enlist, enlist_executor, promote, retire, retire_worker),
-    *(cancel, stop, requeue, delete, empty, forget, pause, resume, send_command),
+    *(cancel, stop, requeue, delete, empty, forget, pause, resume, pause_for_a_while, send_command),
+    *(put_entries, remove_entry, pause_entry, resume_entry, fire_entry),
 ]
 
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from winch import Job
+from winch import Job, current_job
 
 
 def note(notes: str, word: str, name: str) -> int:
@@ -27,6 +27,13 @@ def work(notes: str, name: str, seconds: float = 0.0) -> str:
     time.sleep(seconds)
     note(notes, "end", name)
     return name
+
+
+def tick(notes: str) -> str:
+    """A slot of a cron entry; its name is its job's id."""
+    job = current_job()
+    assert job is not None
+    return work(notes, job.id)
 
 
 async def awork(notes: str, name: str, seconds: float = 0.0) -> str:

@@ -90,6 +90,9 @@ STEPS: tuple[Step, ...] = (
     Step("beat.rescue", "rescue", "beat", lambda asked: asked["gone"], lambda beat: beat.rescued),
     Step("beat.obey", "taken", "winch.worker.supervisor:Supervisor._on_beat", lambda asked: asked["beat"].commands),
     Step("promote", "later", "promote"),
+    Step("put_entries", "cron", "put_entries"),
+    Step("cron_table", "cron", "cron_table"),
+    Step("fire_entry", "cron", "fire_entry", answered=lambda fired: fired.kind == "fired"),
     Step("clerk.away", "outage", "winch.worker.clerk:Clerk._away"),
     Step("clerk.back", "outage", "winch.worker.clerk:Clerk._back"),
     # ---- it looks after its executors

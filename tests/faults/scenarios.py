@@ -12,6 +12,7 @@ from tests.faults import jobs
 from tests.faults.stage import PAUSE, Stage
 from tests.integration.conftest import ROOT, is_stopped
 from winch import Callback
+from winch.cron import Cron
 
 __all__ = ["SCENARIOS"]
 
@@ -186,6 +187,19 @@ def produce(stage: Stage) -> None:
     stage.until_done()
 
 
+def cron(stage: Stage) -> None:
+    """An entry fires a slot a second: none is left out, none comes twice. Another comes from a module of the worker."""
+    table = Cron(stage.store)
+    table.add(jobs.tick, every=1, args=[stage.notes], misfire="all", name="tick", result_ttl="1h")
+    stage.start(cron=("tests.faults.crontab",))
+    stage.until(lambda: table.get("nightly") and len(stage.queue.finished) >= 4, "slots have fired")
+    table.remove("tick")
+    stage.until_done()
+    ticks = stage.adopt(stage.queue.finished.get_job_ids())
+    slots = sorted(int(job.meta["cron"]["slot"].timestamp() * 1000) for job in ticks)
+    assert slots == [*range(slots[0], slots[-1] + 1, 1000)]
+
+
 SCENARIOS: dict[str, Callable[[Stage], None]] = {
     each.__name__: each
     for each in (
@@ -204,5 +218,6 @@ SCENARIOS: dict[str, Callable[[Stage], None]] = {
         outage,
         burst,
         produce,
+        cron,
     )
 }

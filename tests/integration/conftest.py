@@ -140,9 +140,9 @@ def start_worker(store_url: str, tmp_path: Path) -> Iterator[StartWorker]:
     """A function that starts a worker on the store under test; what is left at the end is killed."""
     started: list[WorkerProcess] = []
 
-    def start(*queues: str, **settings: Any) -> WorkerProcess:
+    def start(*queues: str, environment: dict[str, str] | None = None, **settings: Any) -> WorkerProcess:
         log = tmp_path / f"worker-{len(started)}.log"
-        worker = WorkerProcess(store_url, log, {"queues": queues or ("default",), **settings})
+        worker = WorkerProcess(store_url, log, {"queues": queues or ("default",), **settings}, environment)
         started.append(worker)
         return worker
 

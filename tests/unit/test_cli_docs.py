@@ -19,10 +19,12 @@ def _section(name: str) -> str:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_options_are_told(name: str) -> None:
-    """Every option has its row; `--url` is told once for all."""
+    """Every option has its row, those of commands below it too; `--url` is told once for all."""
     command = main.get_command(click.Context(main), name)
     assert command is not None
-    options = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
+    commands = [command, *(command.commands.values() if isinstance(command, click.Group) else ())]
+    parameters = [parameter for each in commands for parameter in each.params]
+    options = [option for option in parameters if isinstance(option, click.Option) and not option.hidden]
     names = {name for option in options for name in option.opts} - {"-u", "--url"}
     told = {name for row in re.findall(r"^\| (`-.+?`) \|", _section(name), re.MULTILINE) for name in row.split("`")}
     assert {name for name in told if name.startswith("-")} == names

@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "states", "options", "config", "callables", "codec", "events", "ids", "metrics", "polling"}),
     frozenset({"stores"}),
     frozenset({"job", "running"}),
-    frozenset({"queue", "registry", "group", "decorators", "cron", "webhooks"}),
+    frozenset({"queue", "registry", "group", "decorators", "cron", "suspension", "webhooks"}),
     frozenset({"worker", "inspector"}),
     frozenset({""}),
     frozenset({"cli", "dashboard", "contrib", "compat", "testing", "demo", "__main__"}),

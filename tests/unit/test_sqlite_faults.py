@@ -145,7 +145,7 @@ def test_a_full_disk(store: SQLiteStore) -> None:
         store.enqueue([job(b"x" * 100_000), job()])
     assert store.counts()["q"][JobStatus.QUEUED] == 1
     store.pause("q")
-    assert store.paused() == ["q"]
+    assert store.paused() == {"q": 0}
     free(store)
     store.enqueue([job(b"x" * 100_000), job()])
 

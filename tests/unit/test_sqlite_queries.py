@@ -10,10 +10,21 @@ import pytest
 from winch.stores.sqlite.sql import SCHEMA, q, statements
 
 SOURCE = Path(__file__).parents[2] / "src" / "winch" / "stores" / "sqlite"
-FRAGMENTS = {"header", "is_ended", "is_waiting"}
+FRAGMENTS = {"header", "entry_columns", "is_ended", "is_waiting"}
 # What looks at whole tables on purpose: they have one row, or a few per worker, or are looked at once a minute.
 SCANS = {
-    *("meta", "now", "listeners", "clip_beats", "dead_workers", "worker_records", "dead_hold", "queues", "paused"),
+    *(
+        "meta",
+        "now",
+        "listeners",
+        "clip_beats",
+        "dead_workers",
+        "worker_ids",
+        "worker_records",
+        "dead_hold",
+        "queues",
+        "paused",
+    ),
     *("forget_calls", "forget_former_workers", "parent_is_gone", "next_firing", "is_firing", "count_started"),
     *("list_started", "list_started_newest", "holds_jobs", "save_meta", "may_be_suspect"),
 }

@@ -26,6 +26,9 @@ COMMANDS = {
     "prune": "Delete jobs that ended long ago.",
     "import-rq": "Move the jobs of an RQ database into winch.",
     "completion": "Print what makes a shell complete commands.",
+    "suspend": "Hand out no more jobs.",
+    "resume": "Hand out jobs again.",
+    "cron": "See and change what is enqueued again and again.",
     "demo": "See winch work: count the standard library's code with two executors.",
 }
 """The commands and what each does. The module `winch.cli.<name>` holds its `command`."""

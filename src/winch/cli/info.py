@@ -13,7 +13,7 @@ import click
 from winch.cli.common import Place, check_names, existing, say_place, url_option
 from winch.job import Job
 from winch.states import JobStatus
-from winch.stores.contract import JobRecord, Store, WorkerRecord
+from winch.stores.contract import ALL_QUEUES, JobRecord, Store, WorkerRecord
 from winch.worker.identity import is_gone
 
 __all__ = ["command"]
@@ -157,6 +157,8 @@ def look(place: Place, names: Sequence[str]) -> Snapshot:
     paused = set(store.paused())
     counts = store.counts(names or None)
     workers = [record for record in store.workers() if not names or set(names) & set(record.info.queues)]
+    if ALL_QUEUES in paused:
+        paused |= {*counts, *(name for record in workers for name in record.info.queues)}
     return Snapshot(
         place,
         tuple(QueueView(name, counts[name], name in paused) for name in counts),

@@ -43,6 +43,12 @@ AT_LEAST_ONE = click.IntRange(min=1)
     multiple=True,
     help="Module to import before the first job. May be repeated.",
 )
+@click.option(
+    "--cron",
+    metavar="MODULE",
+    multiple=True,
+    help="Module whose cron entries are written to the store at the start. May be repeated.",
+)
 @click.option("--order", type=click.Choice(get_args(Order)), help="How the queues take turns. [strict]")
 @click.option("--worker-ttl", type=duration, help="Silent for this long, the worker counts as dead. [30s]")
 @click.option("--grace", type=duration, help="On SIGTERM running jobs have this long to finish. [25s]")
@@ -68,7 +74,7 @@ def command(url: str | None, queues: tuple[str, ...], verbose: bool, pid: Path |
     jobs finish; a second one puts them back into their queue at once.
     """
     configured = configure(
-        url=url, path=options.pop("paths"), allow=options.pop("allow"), imports=options.pop("imports")
+        url=url, path=options.pop("paths"), **{name: options.pop(name) for name in ("allow", "imports", "cron")}
     )
     check_names(queues)
     _check_folders(configured.path)
@@ -84,6 +90,7 @@ def command(url: str | None, queues: tuple[str, ...], verbose: bool, pid: Path |
         paths=configured.path or (".",),
         allow=configured.allow,
         imports=configured.imports,
+        cron=configured.cron,
         pickle=configured.pickle,
         **given,
     )

@@ -17,6 +17,7 @@ worker does when it is started with `WINCH_PICKLE=1`.
 from winch.codec.envelope import CallData, dumps_call, head, load_call, permit_pickle, pickle_permitted
 from winch.codec.results import (
     ErrorInfo,
+    add_to_meta,
     dumps_error,
     dumps_meta,
     dumps_result,
@@ -32,6 +33,7 @@ __all__ = [
     "ErrorInfo",
     "LoadClass",
     "Shown",
+    "add_to_meta",
     "dumps_call",
     "dumps_error",
     "dumps_meta",

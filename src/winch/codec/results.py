@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
+import ormsgpack
+
 from winch.codec.envelope import MAX_RESULT, VERSION, dumps_json, dumps_pickle, load_json, load_pickle
 from winch.codec.tags import read_one
 from winch.codec.values import LoadClass, Unfit, lower, pack, unpack
@@ -13,6 +15,7 @@ from winch.options import Codec
 
 __all__ = [
     "ErrorInfo",
+    "add_to_meta",
     "dumps_error",
     "dumps_meta",
     "dumps_result",
@@ -166,6 +169,23 @@ def dumps_meta(meta: Mapping[str, Any] | None) -> bytes:
             f"meta takes {len(data):,} bytes and the limit is {MAX_META:,}: keep large data elsewhere"
         )
     return _VERSION + data
+
+
+def add_to_meta(data: bytes, more: Mapping[str, Any]) -> bytes:
+    """A job's meta with more in it. What is there is not decoded, so that nothing of it is imported.
+
+    Args:
+        data: What `dumps_meta` made of a dict whose keys are texts.
+        more: Takes the place of what has the same keys.
+
+    Raises:
+        DecodeError: It is damaged.
+    """
+    try:
+        kept: dict[str, Any] = dict(read_one(data[1:], ormsgpack.Ext)) if data else {}
+    except (ValueError, TypeError) as error:
+        raise DecodeError(f"damaged meta: {error}") from error
+    return _VERSION + pack(kept | {name: lower(value) for name, value in more.items()})
 
 
 def load_meta(data: bytes, load_class: LoadClass | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from winch.errors import InvalidOption
 
-__all__ = ["Duration", "milliseconds", "positive", "retention", "seconds", "time_limit"]
+__all__ = ["Duration", "milliseconds", "pause_time", "positive", "retention", "seconds", "time_limit"]
 
 Duration: TypeAlias = int | float | str | timedelta
 
@@ -55,6 +55,11 @@ def positive(value: Duration, name: str, hint: str = "") -> float:
     if number <= 0:
         raise InvalidOption(f"{name} must be more than 0 seconds, not {value!r}{hint}")
     return number
+
+
+def pause_time(value: Duration | None) -> int:
+    """Milliseconds of a pause, 0 for None, which is without end."""
+    return 0 if value is None else milliseconds(positive(value, "ttl", " (leave it out for a pause without end)"))
 
 
 def retention(value: Duration, name: str) -> int:

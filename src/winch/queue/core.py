@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack
 from winch.errors import InvalidJobOperation, InvalidOption
 from winch.job import Connection, Job, get_store
 from winch.options import DEFAULT_JOB, Duration, HasId, JobKeywords, JobOptions, check_queue
+from winch.options.durations import pause_time
 from winch.queue.calls import Call, split_options
 from winch.queue.enqueuing import Enqueuing
 from winch.queue.putting import Putting
@@ -27,6 +28,7 @@ from winch.queue.registries import (
 )
 from winch.queue.using import Using
 from winch.states import JobStatus
+from winch.stores.contract import ALL_QUEUES
 
 __all__ = ["Queue"]
 
@@ -226,18 +228,25 @@ class Queue(Putting, Enqueuing):
                 while ids := store.list(self.name, state, limit=PAGE):
                     store.delete(ids)
 
-    def pause(self) -> None:
-        """Hand out no more jobs. They can still be enqueued."""
-        self.connection.pause(self.name)
+    def pause(self, ttl: Duration | None = None) -> None:
+        """Hand out no more jobs. They can still be enqueued, and those that run go on.
+
+        Args:
+            ttl: Seconds after which the pause ends by itself; None is without end.
+
+        Raises:
+            InvalidOption: `ttl` is no duration, or not more than 0.
+        """
+        self.connection.pause(self.name, pause_time(ttl))
 
     def resume(self) -> None:
-        """Hand out jobs again."""
+        """Hand out jobs again, unless all queues are suspended (`winch.suspension`)."""
         self.connection.resume(self.name)
 
     @property
     def is_paused(self) -> bool:
-        """Whether it is paused."""
-        return self.name in self.connection.paused()
+        """Whether it is paused, by itself or with all others."""
+        return not self.connection.paused().keys().isdisjoint((self.name, ALL_QUEUES))
 
     @property
     def started(self) -> StartedJobRegistry:

@@ -32,6 +32,11 @@ class Using:
         self._queue = queue
         self._options = options
 
+    @property
+    def options(self) -> JobOptions:
+        """Of every job."""
+        return self._options
+
     def using(self, **options: Unpack[JobKeywords]) -> Using:
         """The same with more options set."""
         return Using(self._queue, self._options.override(options))

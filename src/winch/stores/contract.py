@@ -20,6 +20,7 @@ Steps that several verbs share (each exists once per store)
     `end(job)`     the one place where a job becomes terminal or vanishes: result, retention, callbacks, children, waiters.
     `fire(n)`      takes up to n children from the children sets of ended parents, each once.
     `promote(n)`   moves up to n due jobs from `scheduled` to `queued`, earliest first.
+    `lift()`       ends the pauses whose time is over.
     `lapse(job)`   what becomes of a claim whose executor is gone: see `Liveness.retire`.
     `admit(job)`   at its claim: takes a slot and a token of each of the job's limits, or of none.
     `release(n)`   moves up to n jobs for which a limit has room again from `blocked` to `queued`.
@@ -55,6 +56,7 @@ from winch.errors import WorkerError
 from winch.states import JobStatus
 
 __all__ = [
+    "ALL_QUEUES",
     "ENQUEUE_BATCH",
     "HISTORY",
     "KEEP_FAILED",
@@ -68,7 +70,11 @@ __all__ = [
     "Claim",
     "Command",
     "Control",
+    "CronTable",
     "Enqueued",
+    "EntryRecord",
+    "FireKind",
+    "Fired",
     "Held",
     "HotPath",
     "JobRecord",
@@ -76,6 +82,7 @@ __all__ = [
     "Liveness",
     "MetricRow",
     "NewCallback",
+    "NewEntry",
     "NewJob",
     "NewLimit",
     "OnFailure",
@@ -107,9 +114,13 @@ HISTORY = 10
 KEEP_FINISHED, KEEP_FAILED = 500_000, 100_000
 """The most finished and failed jobs kept per queue, the newest."""
 
+ALL_QUEUES = "*"
+"""What `pause` and `resume` call all queues, also those that come later. No queue has this name."""
+
 CallbackEvent = Literal["success", "failure", "stopped"]
 OnFailure = Literal["cancel", "wait", "run"]
 OutcomeKind = Literal["finished", "failed", "retry", "returned", "stopped", "repeat"]
+FireKind = Literal["fired", "duplicate", "passed", "early", "changed"]
 
 
 class StaleCall(WorkerError):
@@ -276,6 +287,20 @@ Tally = Mapping[TallyKey, int]
 """Increments to the metrics; they come with a turn and are stored in minute and hour rows."""
 
 
+class NewEntry(NamedTuple):
+    """An entry of the cron table: what to enqueue, again and again.
+
+    Attributes:
+        name: Unique in the store.
+        schedule: When, opaque.
+        template: What job, opaque.
+    """
+
+    name: str
+    schedule: bytes
+    template: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
     """A worker that comes to life.
@@ -378,8 +403,8 @@ class Turn(NamedTuple):
         claims: In the order in which they should run.
         more: The scan stopped before the end of the queues (expired, damaged or now blocked jobs at the head, the batch's
             size in bytes) while there was room: turn again at once. Not set merely because `room` was used up.
-        next_due: Milliseconds until the earliest scheduled job of these queues is due, or the earliest token comes that a
-            blocked job of them waits for; None if there is neither.
+        next_due: Milliseconds until the earliest scheduled job of these queues is due, the earliest token comes that a
+            blocked job of them waits for, or the earliest pause ends; None if there is none of these.
         late: Tokens of outcomes that did not settle: the claim is not held any more.
         alone: A suspect waits in these queues which this executor could not take: because it holds claims, or because its
             worker already runs a suspect. Such a suspect's queue has its marker; look again in a while rather than at once.
@@ -481,6 +506,7 @@ class Beat(NamedTuple):
         commands: All that are not acknowledged, oldest first.
         next_due: As in `Turn`, for all queues of this worker.
         rescued: Workers that this beat declared dead and whose claims it freed.
+        cron: The version of the cron table, 0 if it never had an entry. Another one than before: read it again.
     """
 
     now: int
@@ -488,6 +514,7 @@ class Beat(NamedTuple):
     commands: tuple[Command, ...]
     next_due: int | None
     rescued: tuple[str, ...]
+    cron: int = 0
 
 
 class Retired(NamedTuple):
@@ -536,6 +563,66 @@ class LimitRecord(NamedTuple):
     running: int
     waiting: int
     full_in: int
+
+
+class EntryRecord(NamedTuple):
+    """An entry of the cron table as it is now.
+
+    Attributes:
+        source: Who wrote it, `""` for one that was added by itself.
+        version: Of the source's set that it belongs to.
+        schedule: When, opaque.
+        template: What job, opaque.
+        revision: The version of the cron table in which it was last changed.
+        paused: It does not fire.
+        created_at: Milliseconds since the epoch.
+        since: Slots up to this time (milliseconds since the epoch) are no slots of it: when it was created, got another
+            schedule, or was last resumed.
+        last_slot: The latest slot that fired, milliseconds since the epoch; 0 for none.
+        last_job: The id of its job, `""` for none.
+    """
+
+    name: str
+    source: str
+    version: int
+    schedule: bytes
+    template: bytes
+    revision: int
+    paused: bool
+    created_at: int
+    since: int
+    last_slot: int
+    last_job: str
+
+
+class CronTable(NamedTuple):
+    """The answer to `cron_table`.
+
+    Attributes:
+        now: The store's time.
+        version: Larger after every change; 0 if there never was an entry. Firing changes no version.
+        entries: By name.
+    """
+
+    now: int
+    version: int
+    entries: tuple[EntryRecord, ...]
+
+
+class Fired(NamedTuple):
+    """The answer to `fire_entry`.
+
+    Attributes:
+        now: The store's time.
+        kind: `fired`: the job is enqueued. `duplicate`: the slot counts as fired, but the id of its job is in use by one
+            that has not ended, so there is no other. `passed`: the slot is not later than the last one, or than `since`.
+            `early`: the slot is later than now. `changed`: the entry is gone, paused, or of another revision.
+        last_slot: The entry's last slot after that, 0 if the entry is gone.
+    """
+
+    now: int
+    kind: FireKind
+    last_slot: int
 
 
 class MetricRow(NamedTuple):
@@ -629,8 +716,8 @@ class HotPath(Protocol):
         still held under the same tokens (as they are now); the rest of the answer is as it was. At most `TURN_BATCH` of
         each are given and taken.
 
-        Order: settle (in order), begin, tally, `fire(100)`, `promote(100)` for the queues named, `release`, claim,
-        `release`. Claiming takes the queues in the order given, paused ones never; in a queue first the oldest suspect, if
+        Order: settle (in order), begin, tally, `fire(100)`, `lift()`, `promote(100)` for the queues named, `release`,
+        claim, `release`. Claiming takes the queues in the order given, paused ones never; in a queue first the oldest suspect, if
         this executor holds nothing and its worker runs no suspect: then the suspect is the only claim, marked begun.
         Otherwise the unsuspected jobs with the lowest scores, none of them if this executor holds a suspect: nothing runs
         beside it (this sets neither `more` nor `alone`). A job whose `ttl` is over (only before its first run: `fails`,
@@ -721,8 +808,8 @@ class Liveness(Protocol):
         Channel `worker`, number `number`. In this order: drop commands up to number `acknowledged`; `since` is reset to now
         if the last beat is more than two of the worker's intervals old; its beat is now (a beat in the future is set to
         now); then, if `now - since >= ttl`, every other worker whose beat is older than its own ttl is rescued; workers in
-        `gone` (whose process the caller knows to be gone) are rescued in any case; then `fire(100)`, `promote(100)`,
-        `release`, for a few of the keys that jobs wait for also where nothing has told that there is room, ended jobs past
+        `gone` (whose process the caller knows to be gone) are rescued in any case; then `fire(100)`, `lift()`,
+        `promote(100)`, `release`, for a few of the keys that jobs wait for also where nothing has told that there is room, ended jobs past
         their expiry are removed (up to 100, and those beyond `KEEP_FINISHED`/`KEEP_FAILED`), markers are pushed for every
         queue with claimable work, and once a minute depth and oldest age of each queue are sampled. In a store that is full
         and needs space for it (SQLite) nothing is removed and nothing sampled. A queue whose keys cannot be read or changed
@@ -738,10 +825,10 @@ class Liveness(Protocol):
         ...
 
     def promote(self, *, call: Call | None = None) -> int | None:
-        """`fire(100)`, `promote(100)` and `release` over all queues.
+        """`fire(100)`, `lift()`, `promote(100)` and `release` over all queues.
 
         Returns:
-            Milliseconds until the next due job or token (0: there are more).
+            Milliseconds until the next due job, token or end of a pause (0: there are more), None if there is none.
         """
         ...
 
@@ -785,7 +872,10 @@ class Liveness(Protocol):
         ...
 
     def hints(self, worker: str) -> Waiter:
-        """Something for a supervisor to sleep on: readable when a command came or an earlier job became due."""
+        """Something for a supervisor to sleep on.
+
+        Readable when a command came, an earlier job became due, a pause got an end, or the cron table changed.
+        """
         ...
 
     def drained(self, queues: Sequence[str]) -> bool:
@@ -868,16 +958,22 @@ class Control(Protocol):
         """Take a queue that holds no job from the list of queues, and its pause with it. False: it holds jobs."""
         ...
 
-    def pause(self, queue: str, *, call: Call | None = None) -> None:
-        """Hand out no more of a queue's jobs. They can still be enqueued."""
+    def pause(self, queue: str, ttl: int = 0, *, call: Call | None = None) -> None:
+        """Hand out no more of a queue's jobs. They can still be enqueued.
+
+        Args:
+            queue: Its name, or `ALL_QUEUES`: a pause of its own, beside those of single queues.
+            ttl: Milliseconds after which `lift` ends the pause; 0 is without end. It takes the place of an earlier one.
+            call: The number of the call.
+        """
         ...
 
     def resume(self, queue: str, *, call: Call | None = None) -> None:
-        """Hand out a queue's jobs again."""
+        """End the pause of a queue, or of `ALL_QUEUES`. What neither pause holds back is handed out again."""
         ...
 
-    def paused(self) -> list[str]:
-        """The names of the paused queues, sorted."""
+    def paused(self) -> dict[str, int]:
+        """The paused queues by name, `ALL_QUEUES` if all are: when the pause ends (ms since the epoch), 0 without end."""
         ...
 
     def send(self, worker: str, name: str, *, call: Call | None = None) -> int:
@@ -890,6 +986,63 @@ class Control(Protocol):
 
     def limits(self, keys: Sequence[str] | None = None) -> list[LimitRecord]:
         """How limits stand: those of these keys, in their order, else the keys that jobs wait for, up to 1,000, sorted."""
+        ...
+
+    def put_entries(
+        self,
+        source: str,
+        entries: Sequence[NewEntry],
+        *,
+        version: int = 0,
+        whole: bool = False,
+        call: Call | None = None,
+    ) -> bool:
+        """Write up to `ENQUEUE_BATCH` entries of the cron table in one step: all of them, or none.
+
+        A new entry has never fired, and its slots begin after now. One that exists keeps its last slot, its job and its
+        pause; another schedule makes its slots begin after now. One whose schedule and template are the same is as it was,
+        so to write a set again changes nothing. Each change gives the table a new version.
+
+        Args:
+            source: Who writes. `""` is for entries that are added one by one.
+            entries: No name twice.
+            version: Of the source's set.
+            whole: The source's other entries are removed.
+            call: The number of the call.
+
+        Returns:
+            False: an entry of the source belongs to a set of a higher version, and nothing was written.
+
+        Raises:
+            EntryTaken: An entry of that name belongs to another source. `args[1]` is the name, `args[2]` the source.
+        """
+        ...
+
+    def remove_entry(self, name: str, *, call: Call | None = None) -> bool:
+        """Remove an entry of the cron table. False: there is none."""
+        ...
+
+    def pause_entry(self, name: str, paused: bool, *, call: Call | None = None) -> bool:
+        """Pause an entry, or resume it: then its slots begin after now. False: there is none. Twice is once."""
+        ...
+
+    def cron_table(self) -> CronTable:
+        """The cron table."""
+        ...
+
+    def fire_entry(self, name: str, revision: int, slot: int, job: NewJob, *, call: Call | None = None) -> Fired:
+        """Enqueue the job of an entry's slot, and remember the slot as its last, in one step (PROTOCOL rule 33).
+
+        Only if the entry has this revision and is not paused, and `slot` (milliseconds since the epoch) is later than its
+        last slot and its `since`, and not later than now: so each slot fires once, whoever ticks.
+
+        Args:
+            name: The entry's.
+            revision: Of the entry whose schedule and template slot and job come from.
+            slot: What fires.
+            job: Without parents and group.
+            call: The number of the call.
+        """
         ...
 
     def metrics(self, since: int, *, hours: bool = False) -> list[MetricRow]:

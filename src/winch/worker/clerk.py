@@ -1,4 +1,4 @@
-"""The supervisor's thread for everything that it says to the store: beats first, then tasks, then due jobs.
+"""The supervisor's thread for everything that it says to the store: beats first, then tasks, due jobs, the cron table.
 
 The supervisor's main thread never waits for the store. It hands tasks to the clerk, and the clerk hands answers back as
 functions to call (`post`). While the store is gone the clerk repeats: a beat under its number, a task until it succeeds.
@@ -19,6 +19,7 @@ from winch.errors import NotEnlisted, StoreError, StoreRefused, StoreReplaced
 from winch.ids import new_id
 from winch.polling import Pipe, readable
 from winch.stores.contract import Beat, Call, Store, Waiter, WorkerInfo
+from winch.worker.crontab import CronTab
 from winch.worker.identity import is_gone
 from winch.worker.vitals import clock
 
@@ -75,6 +76,9 @@ class Clerk(threading.Thread):
         self._first_sent = 0
         self._beat_at = 0.0
         self._due_at: float | None = None
+        self._cron = CronTab()
+        self._store_ahead = 0.0
+        self._cron_version: int = 0
         self._acknowledged = 0
         self._failures = 0
         self._gone_since: float | None = None
@@ -135,9 +139,10 @@ class Clerk(threading.Thread):
             self._away(error)
 
     def _work(self) -> None:
-        """Beat, tasks, due jobs. What the store refuses is tried again in the next round, and does not hold up the rest."""
+        """Beat, tasks, due jobs, cron. What the store refuses is tried again in the next round, and does not hold up the rest."""
         refused: list[StoreRefused] = []
-        for step in [self._beat_if_due, *[self._do_next] * len(self._tasks), self._promote_if_due]:
+        tasks = [self._do_next] * len(self._tasks)
+        for step in [self._beat_if_due, *tasks, self._promote_if_due, self._tick_if_due]:
             try:
                 step()
             except StoreReplaced:
@@ -167,6 +172,33 @@ class Clerk(threading.Thread):
         if self._due_at is not None and time.monotonic() >= self._due_at:
             self._set_due(self._store.promote())
 
+    def _tick_if_due(self) -> None:
+        """Read the cron table if it has changed, and fire what is due of it."""
+        if self._cron.version != self._cron_version:
+            self._cron.read(self._store.cron_table())
+            self._cron_version = self._cron.version
+        left = self._until_slot()
+        if left is None or left > 0:
+            return
+        for firing in self._cron.due(self._now()):
+            answer = self._store.fire_entry(*firing)
+            self._set_clock(answer.now)
+            self._cron.fired(firing, answer)
+            self.steps += 1
+            self._beat_if_due()
+
+    def _until_slot(self) -> float | None:
+        """Seconds until the next slot of the cron table, None if there is none."""
+        slot = self._cron.next_at()
+        return None if slot is None else (slot - self._now()) / 1000
+
+    def _now(self) -> int:
+        """The store's time, as far as it is known: never later than that, so that no slot is fired too early."""
+        return int((time.monotonic() + self._store_ahead) * 1000)
+
+    def _set_clock(self, now: int) -> None:
+        self._store_ahead = now / 1000 - time.monotonic()
+
     def _beat(self) -> None:
         """One beat. Unanswered, it is repeated with the same number and the same words."""
         if self._request is None:
@@ -180,6 +212,8 @@ class Clerk(threading.Thread):
         self._beat_at = 0.0 if self._repeated else time.monotonic() + self._info.interval / 1000
         self._repeated = False
         self._set_due(beat.next_due)
+        self._set_clock(beat.now)
+        self._cron_version = beat.cron
         sent = self._first_sent
         self._post(lambda: self._on_beat(beat, sent))
 
@@ -197,9 +231,8 @@ class Clerk(threading.Thread):
     def _sleep(self, hints: Waiter) -> None:
         if self._tasks or self._leaving:
             return
-        wake_at = self._beat_at if self._due_at is None else min(self._beat_at, self._due_at)
         hints.arm()
-        delay = max(0.0, wake_at - time.monotonic())
+        delay = max(0.0, self._wake_at() - time.monotonic())
         if hints.poll is not None:
             delay = min(delay, hints.poll)
         ready = readable([hints, self._pipe], delay)
@@ -207,6 +240,17 @@ class Clerk(threading.Thread):
         # A hint: a command has come, or something became due earlier. The beat's answer tells which.
         if (hints.fileno() in ready or hints.poll is not None) and hints.take():
             self._beat_at = 0.0
+
+    def _wake_at(self) -> float:
+        """When there is something to do, as `time.monotonic()` counts."""
+        if self._cron.version != self._cron_version:
+            return 0.0
+        times = [self._beat_at]
+        if self._due_at is not None:
+            times.append(self._due_at)
+        if (left := self._until_slot()) is not None:
+            times.append(time.monotonic() + left)
+        return min(times)
 
     def _away(self, error: StoreError) -> None:
         if self._gone_since is None:

@@ -1,7 +1,7 @@
 """The executor's process: `python -m winch.worker.entry DESCRIPTOR`, started by the supervisor.
 
 1. Reads its brief from the inherited channel and ties its life to the supervisor's.
-2. Imports what it was told to; if that fails, says so and has claimed nothing.
+2. Imports what it was told to, and writes the cron entries that it was told to; if that fails, says so and has claimed nothing.
 3. Works until it is told to stop.
 """
 
@@ -22,7 +22,7 @@ from winch.job import use_url
 from winch.worker.channel import Brief, Channel
 from winch.worker.executor import Executor
 from winch.worker.log import set_up
-from winch.worker.surroundings import die_with
+from winch.worker.surroundings import die_with, write_cron
 
 __all__ = ["main"]
 
@@ -37,6 +37,7 @@ def main() -> int:
     try:
         for name in brief.settings.imports:
             importlib.import_module(name)
+        write_cron(brief.settings)
         executor = Executor(brief, channel)
     except BaseException:
         channel.send({"say": "failed", "traceback": traceback.format_exc()})

@@ -32,6 +32,7 @@ class ExecutorProcess:
 
     Attributes:
         id: The executor's id in the store.
+        settings: What it was told.
         ready: It has imported everything and works.
         bye: Why it said it would leave, `""` if it did not say.
         failure: The traceback with which it failed to start, `""` if it did not.
@@ -41,7 +42,7 @@ class ExecutorProcess:
     """
 
     def __init__(self, id: str, settings: WorkerSettings, worker_name: str, budget: int | None) -> None:
-        self.id = id
+        self.id, self.settings = id, settings
         self.ready = False
         self.bye = ""
         self.failure = ""

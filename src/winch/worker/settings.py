@@ -31,6 +31,7 @@ class WorkerSettings:
         paths: Folders that hold the user's code: put first on `sys.path`, and admitted to run.
         allow: Patterns of functions that may run besides the project's own, `shop.*` or `*`.
         imports: Modules that every executor imports before its first claim.
+        cron: Modules whose cron entries (`winch.cron.register`) it writes to the store when it starts.
         order: How the queues take turns.
         worker_ttl: Without a beat for this long the worker counts as dead.
         grace: On SIGTERM running jobs have this long to finish.
@@ -56,6 +57,7 @@ class WorkerSettings:
     paths: tuple[str, ...] = (".",)
     allow: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
+    cron: tuple[str, ...] = ()
     order: Order = "strict"
     worker_ttl: float = 30.0
     grace: float = 25.0

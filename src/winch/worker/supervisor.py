@@ -18,6 +18,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from winch.ids import new_id
 from winch.polling import Pipe, readable
@@ -72,6 +73,7 @@ class Supervisor:
         self._start_at: list[float] = []
         self._early_deaths = 0
         self._ever_ready = False
+        self._writes_cron = bool(settings.cron)
         self._lease = 0
         self._idle_since = time.monotonic()
         self._idle_marks: tuple[tuple[str, int], ...] = ()
@@ -172,7 +174,7 @@ class Supervisor:
             self._clerk.ask(lambda store: store.retire(executor))
             return
         try:
-            process = ExecutorProcess(executor, self.settings, self.name, budget)
+            process = ExecutorProcess(executor, self._settings_of_next(), self.name, budget)
         except OSError as error:
             logger.error("an executor could not be started: %s", error)  # noqa: TRY400 - the text says it all
             self._clerk.ask(lambda store: store.retire(executor))
@@ -180,6 +182,11 @@ class Supervisor:
             return
         process.vitals.extend(self._lease)
         self._processes.append(process)
+
+    def _settings_of_next(self) -> WorkerSettings:
+        """One executor, the first of each code, writes the cron entries of its modules before it works."""
+        taken = any(process.settings.cron and not process.ready for process in self._processes)
+        return self.settings if self._writes_cron and not taken else replace(self.settings, cron=())
 
     def _budget(self) -> int | None:
         """The share of `max_jobs` that the next executor may run; None without a limit."""
@@ -198,6 +205,7 @@ class Supervisor:
             process.listen()
             if process.ready:
                 self._ever_ready = True
+                self._writes_cron = self._writes_cron and not process.settings.cron
             if process.ended():
                 self._bury(process)
             elif process.stop_by is not None and time.monotonic() > process.stop_by:
@@ -267,6 +275,9 @@ class Supervisor:
     def _renew(self) -> None:
         logger.info("renewing %d executor(s), one by one, each once all others work", len(self._processes))
         self._renewing = deque(self._processes)
+        for process in self._processes:
+            process.settings = replace(process.settings, cron=())
+        self._writes_cron = bool(self.settings.cron)
 
     def _renew_next(self) -> None:
         while self._renewing:

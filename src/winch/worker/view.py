@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from winch.job import Job
-from winch.stores.contract import Store, WorkerRecord
+from winch.stores.contract import ALL_QUEUES, Store, WorkerRecord
 from winch.worker.identity import is_gone
 
 __all__ = ["WorkerView"]
@@ -41,7 +41,7 @@ class WorkerView:
         self.birth_date = datetime.fromtimestamp(record.started_at / 1000, UTC)
         self.last_heartbeat = datetime.fromtimestamp(now / 1000, UTC) - timedelta(milliseconds=record.beat_age)
         self._store, self._jobs = store, record.jobs
-        self._suspended = bool(info.queues) and paused.issuperset(info.queues)
+        self._suspended = ALL_QUEUES in paused or (bool(info.queues) and paused.issuperset(info.queues))
 
     @property
     def state(self) -> str:

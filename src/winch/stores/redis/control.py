@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +46,7 @@ class ControlVerbs:
 
     def queues(self) -> builtins.list[str]:
         """See `winch.stores.contract.Control.queues`."""
-        return self._names("queues")
+        return sorted(name.decode() for name in self._calls.read("names"))
 
     def position(self, id: str) -> int | None:
         """See `winch.stores.contract.Control.position`."""
@@ -75,17 +76,19 @@ class ControlVerbs:
         """See `winch.stores.contract.Control.forget`."""
         return bool(self._order("forget", call, queue))
 
-    def pause(self, queue: str, *, call: Call | None = None) -> None:
+    def pause(self, queue: str, ttl: int = 0, *, call: Call | None = None) -> None:
         """See `winch.stores.contract.Control.pause`."""
-        self._order("pause", call, queue, 1)
+        self._order("pause", call, queue, 1, ttl)
 
     def resume(self, queue: str, *, call: Call | None = None) -> None:
         """See `winch.stores.contract.Control.resume`."""
-        self._order("pause", call, queue, 0)
+        self._order("pause", call, queue, 0, 0)
 
-    def paused(self) -> builtins.list[str]:
+    def paused(self) -> dict[str, int]:
         """See `winch.stores.contract.Control.paused`."""
-        return self._names("paused")
+        answer = iter(self._calls.read("paused"))
+        ends = {name.decode(): float(end) for name, end in zip(answer, answer, strict=True)}
+        return {name: 0 if math.isinf(ends[name]) else int(ends[name]) for name in sorted(ends)}
 
     def send(self, worker: str, name: str, *, call: Call | None = None) -> int:
         """See `winch.stores.contract.Control.send`."""
@@ -102,9 +105,6 @@ class ControlVerbs:
         """See `winch.stores.contract.Control.metrics`."""
         answer = iter(self._calls.read("metrics", since, int(hours)))
         return sorted(row for at, flat in zip(answer, answer, strict=True) for row in _rows(at, flat))
-
-    def _names(self, key: str) -> builtins.list[str]:
-        return sorted(name.decode() for name in self._calls.read("names", key))
 
     def _order(
         self, script: str, call: Call | None, *arguments: Argument, id: str = "", verb: str = "", hint: str = ""

@@ -60,7 +60,7 @@ class LivenessVerbs:
         """See `winch.stores.contract.Liveness.beat`."""
         call, count = Call(worker, number), len(executors)
         answer = self._change("beat", call, acknowledged, count, *executors, *gone, what=f"worker {worker}")
-        now, strays, commands, next_due, rescued, may_be_more, troubles = answer
+        now, strays, commands, next_due, rescued, may_be_more, troubles, cron = answer
         self._tell(_texts(troubles))
         if may_be_more:
             self._trim()
@@ -70,6 +70,7 @@ class LivenessVerbs:
             tuple(command_of(raw) for raw in commands),
             None if next_due < 0 else next_due,
             _texts(rescued),
+            cron,
         )
 
     def promote(self, *, call: Call | None = None) -> int | None:

@@ -12,6 +12,7 @@ from winch.stores.contract import StoreOptions
 from winch.stores.redis.addresses import Address
 from winch.stores.redis.calls import Calls
 from winch.stores.redis.control import ControlVerbs
+from winch.stores.redis.crontab import CronVerbs
 from winch.stores.redis.hot import HotVerbs
 from winch.stores.redis.keys import prefix
 from winch.stores.redis.liveness import LivenessVerbs
@@ -24,7 +25,7 @@ _KEEPS_ALL = "noeviction"
 _logger = logging.getLogger("winch")
 
 
-class RedisStore(HotVerbs, LivenessVerbs, ControlVerbs):
+class RedisStore(HotVerbs, LivenessVerbs, ControlVerbs, CronVerbs):
     """A store in a Redis or Valkey server: the contract `winch.stores.contract.Store`.
 
     Args:

@@ -14,7 +14,7 @@ from winch.stores.sqlite.codes import CODES, STATES, is_ended
 from winch.stores.sqlite.limits import records_of
 from winch.stores.sqlite.records import records
 from winch.stores.sqlite.sql import q
-from winch.stores.sqlite.steps import Job, attempt, by_ids, command, end, jobs, lose, queue_again, vanish
+from winch.stores.sqlite.steps import Job, attempt, by_ids, command, end, jobs, lose, queue_again, resume, vanish
 from winch.stores.sqlite.transaction import Snapshot, Transaction
 
 __all__ = ["ControlVerbs"]
@@ -107,27 +107,24 @@ class ControlVerbs(Verbs):
 
         return self._once(call, step)
 
-    def pause(self, queue: str, *, call: Call | None = None) -> None:
-        """Hand out no more of a queue's jobs. They can still be enqueued."""
+    def pause(self, queue: str, ttl: int = 0, *, call: Call | None = None) -> None:
+        """Hand out no more of a queue's jobs, or of all. They can still be enqueued."""
 
         def step(tx: Transaction) -> None:
-            tx.db.execute(q.pause, (queue,))
+            tx.db.execute(q.pause, (queue, tx.now + ttl if ttl else 0))
+            if ttl:
+                tx.hints.update(tx.column(q.worker_ids))
 
         self._once(call, step)
 
     def resume(self, queue: str, *, call: Call | None = None) -> None:
-        """Hand out a queue's jobs again."""
+        """End the pause of a queue, or that of all."""
+        self._once(call, lambda tx: resume(tx, queue))
 
-        def step(tx: Transaction) -> None:
-            tx.db.execute(q.resume, (queue,))
-            tx.ready.add(queue)
-
-        self._once(call, step)
-
-    def paused(self) -> list[str]:
-        """The names of the paused queues, sorted."""
+    def paused(self) -> dict[str, int]:
+        """The paused queues by name: when the pause ends, 0 without end."""
         with self._database.read() as at:
-            return at.column(q.paused)
+            return dict(at.db.execute(q.pauses, (at.now,)).fetchall())
 
     def send(self, worker: str, name: str, *, call: Call | None = None) -> int:
         """Give a worker a command. Returns its number."""

@@ -32,7 +32,7 @@ from winch.stores.sqlite.queues import claimable, unpaused, with_queued
 from winch.stores.sqlite.records import records
 from winch.stores.sqlite.settle import Seat, begin, seat_of, settle
 from winch.stores.sqlite.sql import q
-from winch.stores.sqlite.steps import by_ids, fire, next_due, promote
+from winch.stores.sqlite.steps import by_ids, fire, lift, next_due, promote
 from winch.stores.sqlite.transaction import Transaction, as_array
 from winch.stores.sqlite.waiter import SQLiteWaiter
 from winch.stores.sqlite.wake import sleep
@@ -82,6 +82,7 @@ class HotVerbs(Verbs):
                 begin(tx, seat, begins)
                 _count(tx, tally)
                 fire(tx, TURN_BATCH)
+                lift(tx)
                 promote(tx, queues, TURN_BATCH)
                 release(tx)
                 hand = _claim(tx, seat, queues, min(room, TURN_BATCH), heard)

@@ -29,7 +29,7 @@ from winch.stores.sqlite.limits import release
 from winch.stores.sqlite.queues import claimable
 from winch.stores.sqlite.settle import Seat, settle
 from winch.stores.sqlite.sql import q
-from winch.stores.sqlite.steps import fire, jobs, lapse, next_due, promote
+from winch.stores.sqlite.steps import fire, jobs, lapse, lift, next_due, promote
 from winch.stores.sqlite.transaction import Snapshot, Transaction, as_array
 from winch.stores.sqlite.upkeep import clear_suspects, prune, sample, trim
 from winch.stores.sqlite.waiter import SQLiteWaiter
@@ -97,12 +97,12 @@ class LivenessVerbs(Verbs):
         except StoreFull:  # to clean up and to count needs space; to live must not
             self._database.make_room()
             answer = take(upkeep=False)
-        now, strays, commands, due, rescued = answer
+        now, strays, commands, due, rescued, cron = answer
         for id in rescued:
             self._database.bells.remove(id)
         with suppress(StoreUnavailable, StoreFull):  # the beat is written; the next one trims as well
             trim(self._database)
-        return Beat(now, tuple(strays), tuple(Command(*each) for each in commands), due, tuple(rescued))
+        return Beat(now, tuple(strays), tuple(Command(*each) for each in commands), due, tuple(rescued), cron)
 
     def promote(self, *, call: Call | None = None) -> int | None:
         """Fire and promote over all queues. Returns milliseconds until the next due job (0: there are more)."""
@@ -110,6 +110,7 @@ class LivenessVerbs(Verbs):
         def step(tx: Transaction) -> int | None:
             names = tx.column(q.queues)
             fire(tx, TURN_BATCH)
+            lift(tx)
             promote(tx, names, TURN_BATCH)
             release(tx)
             return 0 if tx.one(q.is_firing) else next_due(tx, names)
@@ -170,7 +171,7 @@ class LivenessVerbs(Verbs):
 
 
 class News:
-    """Whether there is something that a supervisor has not been told: a command, or a job that is due earlier.
+    """Whether there is something that a supervisor has not been told: a command, a time that is due earlier, a cron table.
 
     A due time that has passed is known to nobody any more: what is due next is news, however late it is.
     """
@@ -178,6 +179,7 @@ class News:
     def __init__(self, worker: str) -> None:
         self._worker = worker
         self._command = 0
+        self._cron: int = 0
         self._due: int | None = None
 
     def __call__(self, at: Snapshot) -> bool:
@@ -189,8 +191,9 @@ class News:
         left = next_due(at, json.loads(found[0].queues))
         due = None if left is None else at.now + left
         earlier = due is not None and (self._due is None or self._due <= at.now or due < self._due)
-        news = command > self._command or earlier
-        self._command, self._due = max(command, self._command), due
+        cron: int = at.one(q.cron_version)
+        news = command > self._command or earlier or cron != self._cron
+        self._command, self._due, self._cron = max(command, self._command), due, cron
         return news
 
 
@@ -204,8 +207,7 @@ def _workers(at: Snapshot, id: str) -> list[Worker]:
 
 def _is_any_blocked(at: Snapshot, queues: Sequence[str]) -> bool:
     """Whether a job waits for a limit, in a queue that is not paused."""
-    paused = set(at.column(q.paused))
-    return any(name not in paused and at.one(q.has_blocked, name) for name in queues)
+    return any(at.one(q.has_blocked, name) for name in unpaused(at, queues))
 
 
 def _enlisted(tx: Transaction, id: str) -> Worker:
@@ -225,6 +227,7 @@ def _beat(
     rescued = _rescue_dead(tx, me, gone, judges=tx.now - since >= me.ttl)
     names = tx.column(q.queues)
     fire(tx, TURN_BATCH)
+    lift(tx)
     promote(tx, names, TURN_BATCH)
     tx.loosened.update(tx.column(q.waited_keys, TURN_BATCH))
     release(tx)
@@ -235,7 +238,7 @@ def _beat(
     tx.ready.update(claimable(tx, names))
     strays = [id for id in tx.column(q.crew, me.number) if id not in set(executors)]
     commands = tx.db.execute(q.commands, (me.number,)).fetchall()
-    return tx.now, strays, commands, next_due(tx, json.loads(me.queues)), rescued
+    return tx.now, strays, commands, next_due(tx, json.loads(me.queues)), rescued, tx.one(q.cron_version)
 
 
 def _rescue_dead(tx: Transaction, me: Worker, gone: Sequence[str], *, judges: bool) -> list[str]:

@@ -342,7 +342,7 @@ INSERT INTO metrics (hours, at, queue, function, series, bucket, count) VALUES (
 ON CONFLICT DO UPDATE SET count = count + excluded.count
 
 -- name: paused
-SELECT name FROM paused ORDER BY name
+SELECT name FROM paused
 
 -- name: holds_any
 SELECT EXISTS (SELECT 1 FROM jobs WHERE executor = ? AND state = {started})
@@ -423,6 +423,9 @@ VALUES (:id, :name, :host, :boot, :pid, :pid_start, :queues, :version, :ttl, :in
 
 -- name: enlist_executor
 INSERT INTO executors (id, worker) VALUES (?, ?)
+
+-- name: worker_ids
+SELECT id FROM workers
 
 -- name: worker
 SELECT number, id, queues, ttl, interval, beat_at, since FROM workers WHERE id = ?
@@ -587,8 +590,17 @@ SELECT EXISTS (SELECT 1 FROM jobs WHERE queue = :queue AND state = {queued})
 -- name: forget_queue
 DELETE FROM counts WHERE queue = ?
 
+-- name: pauses
+SELECT name, ends FROM paused WHERE ends = 0 OR ends > ? ORDER BY name
+
 -- name: pause
-INSERT OR IGNORE INTO paused (name) VALUES (?)
+INSERT OR REPLACE INTO paused (name, ends) VALUES (?, ?)
+
+-- name: pauses_over
+SELECT name FROM paused WHERE ends BETWEEN 1 AND ?
+
+-- name: next_end_of_pause
+SELECT min(ends) FROM paused WHERE ends > 0
 
 -- name: resume
 DELETE FROM paused WHERE name = ?
@@ -596,3 +608,32 @@ DELETE FROM paused WHERE name = ?
 -- name: metrics
 SELECT at, queue, function, series, bucket, count FROM metrics
 WHERE hours = ? AND at >= ? ORDER BY at, queue, function, series, bucket
+
+-- ==== the cron table ====
+
+-- name: cron_version
+SELECT cron FROM meta
+
+-- name: set_cron_version
+UPDATE meta SET cron = ? WHERE one = 1
+
+-- name: entry_columns
+name, source, version, schedule, template, revision, paused, created_at, since, last_slot, last_job
+
+-- name: entries
+SELECT {entry_columns} FROM entries ORDER BY name
+
+-- name: entry
+SELECT {entry_columns} FROM entries WHERE name = ?
+
+-- name: entries_of_source
+SELECT name, version FROM entries WHERE source = ?
+
+-- name: write_entry
+INSERT OR REPLACE INTO entries ({entry_columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: delete_entry
+DELETE FROM entries WHERE name = ?
+
+-- name: entry_fired
+UPDATE entries SET last_slot = ?, last_job = ? WHERE name = ?

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from winch.stores.contract import ALL_QUEUES
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.transaction import Snapshot, as_array
 
@@ -16,6 +17,8 @@ FEW = 4
 def unpaused(at: Snapshot, queues: Sequence[str]) -> Sequence[str]:
     """Those of these queues that are not paused, in their order."""
     paused = set(at.column(q.paused))
+    if ALL_QUEUES in paused:
+        return []
     return [name for name in queues if name not in paused] if paused else queues
 
 

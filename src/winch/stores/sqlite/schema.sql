@@ -11,7 +11,8 @@ CREATE TABLE meta (
     front   INTEGER NOT NULL DEFAULT 0, -- the last place at the front, counting down
     jobs    INTEGER NOT NULL DEFAULT 0, -- the number of the last job
     sampled INTEGER NOT NULL DEFAULT 0, -- the minute of the last sample of depths
-    suspects INTEGER NOT NULL DEFAULT 0 -- 1: there may be suspects; 0: there are none, and nobody looks for them
+    suspects INTEGER NOT NULL DEFAULT 0, -- 1: there may be suspects; 0: there are none, and nobody looks for them
+    cron    INTEGER NOT NULL DEFAULT 0  -- the version of the cron table
 );
 INSERT INTO meta (one) VALUES (1);
 
@@ -181,7 +182,25 @@ BEGIN
     INSERT INTO counts (queue, state, count) VALUES (old.queue, old.state, -1) ON CONFLICT DO UPDATE SET count = count - 1;
 END;
 
-CREATE TABLE paused (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE paused (
+    name TEXT PRIMARY KEY, -- `*` is all of them
+    ends INTEGER NOT NULL  -- 0 is without end
+) WITHOUT ROWID;
+
+-- The cron table. Schedule and template are opaque.
+CREATE TABLE entries (
+    name       TEXT    PRIMARY KEY,
+    source     TEXT    NOT NULL,
+    version    INTEGER NOT NULL, -- of the source's set
+    schedule   BLOB    NOT NULL,
+    template   BLOB    NOT NULL,
+    revision   INTEGER NOT NULL, -- the table's version that last changed it
+    paused     INTEGER NOT NULL DEFAULT 0 CHECK (paused IN (0, 1)),
+    created_at INTEGER NOT NULL,
+    since      INTEGER NOT NULL, -- slots up to this time do not count
+    last_slot  INTEGER NOT NULL DEFAULT 0,
+    last_job   TEXT    NOT NULL DEFAULT ''
+);
 
 CREATE TABLE workers (
     number     INTEGER PRIMARY KEY,

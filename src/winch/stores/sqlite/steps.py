@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from winch.ids import callback_id
 from winch.states import JobStatus
+from winch.stores.contract import ALL_QUEUES, CallbackEvent, OnFailure, OutcomeKind, Retired
 from winch.stores.contract import HISTORY as KEPT_ATTEMPTS
-from winch.stores.contract import CallbackEvent, OnFailure, OutcomeKind, Retired
 from winch.stores.sqlite.codes import CODES
 from winch.stores.sqlite.features import AT_FRONT, CALLBACKS, CHILDREN, LIMITED, PARENTS, SNAPSHOT
 from winch.stores.sqlite.limits import free, note_refills
-from winch.stores.sqlite.queues import with_timers
+from winch.stores.sqlite.queues import unpaused, with_timers
 from winch.stores.sqlite.records import pack_snapshot, records
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.transaction import FOREVER, Snapshot, Transaction, as_array
@@ -35,11 +35,13 @@ __all__ = [
     "give_back",
     "jobs",
     "lapse",
+    "lift",
     "lose",
     "next_due",
     "promote",
     "queue",
     "queue_again",
+    "resume",
     "schedule",
     "vanish",
 ]
@@ -132,9 +134,22 @@ def promote(tx: Transaction, queues: Sequence[str], most: int) -> None:
 
 
 def next_due(at: Snapshot, queues: Sequence[str]) -> int | None:
-    """Milliseconds until the earliest scheduled job of these queues, or the next token that a job waits for."""
-    due = [found for name in with_timers(at, queues) if (found := at.one(q.earliest_due, name)) is not None]
-    return max(0, min(due) - at.now) if due else None
+    """Milliseconds until a job or token of these queues is due, or a pause ends, whichever is first; None without any."""
+    times = [at.one(q.next_end_of_pause), *(at.one(q.earliest_due, name) for name in with_timers(at, queues))]
+    known = [time for time in times if time is not None]
+    return max(0, min(known) - at.now) if known else None
+
+
+def lift(tx: Transaction) -> None:
+    """End the pauses whose time is over."""
+    for name in tx.column(q.pauses_over, tx.now):
+        resume(tx, name)
+
+
+def resume(tx: Transaction, name: str) -> None:
+    """End a pause, if there is one. What it held back may be claimable."""
+    tx.db.execute(q.resume, (name,))
+    tx.ready.update(unpaused(tx, tx.column(q.queues) if name == ALL_QUEUES else [name]))
 
 
 # ---- out of started -------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@
 -- Guard    the worker is enlisted. It judges others only if it has beaten regularly for its own ttl (rule 25).
 --          Queues in trouble are passed over, and workers that hold jobs of them: a beat comes for all others, too.
 -- Returns  now, strays, commands as stored, earliest due of its queues (ms, -1 none), rescued workers,
---          1 if more is to be removed (`trim`), what is wrong with keys of queues
+--          1 if more is to be removed (`trim`), what is wrong with keys of queues, version of the cron table
 -- Errors   NOTENLISTED, STALECALL
 --- @include parts/call
 --- @include parts/dismiss
@@ -107,6 +107,7 @@ for _, worker in ipairs(look('SMEMBERS', P .. 'workers')) do
 end
 
 look_around()
+look_at_pauses()
 look_at_worker(WORKER)
 look_at_rows()
 count()
@@ -120,6 +121,7 @@ beat(me, others)
 for _, each in ipairs(leaving) do dismiss_worker(each, true) end
 fire(100)
 flush()
+lift()
 promote_all(100)
 for _, queue in ipairs(queues) do repair_limits(queue) end
 local may_be_more = prune(queues, 100) == 0 and 1 or 0
@@ -128,4 +130,5 @@ finish()
 sample(queues)
 local _, next_due = timers_of(own)
 local commands = redis.call('ZRANGE', P .. 'commands:' .. WORKER, 0, -1)
-return keep({NOW, strays(), commands, next_due, rescued, may_be_more, troubles()})
+local cron = tonumber(redis.call('HGET', P .. 'store', 'cron') or 0)
+return keep({NOW, strays(), commands, next_due, rescued, may_be_more, troubles(), cron})

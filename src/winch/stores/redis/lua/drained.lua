@@ -5,10 +5,11 @@
 --
 -- Returns  1 or 0
 --- @include parts/claims
+--- @include parts/pauses
 
 local function has_work(queue)
   return redis.call('EXISTS', P .. 'queued:' .. queue, P .. 'suspects:' .. queue, P .. 'blocked:' .. queue) > 0
-    and redis.call('SISMEMBER', P .. 'paused', queue) == 0
+    and not is_paused(queue)
 end
 
 local function is_dead(worker)

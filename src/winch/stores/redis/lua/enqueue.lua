@@ -20,7 +20,7 @@ if earlier then return earlier end
 local terms, size = string.byte(ARGV[4], 15, 16)
 local queue = string.sub(ARGV[4], NEW_JOB_SIZE + terms + 1, NEW_JOB_SIZE + terms + size)
 local queued, marker = P .. 'queued:' .. queue, P .. 'marker:' .. queue
-local is_paused = look('SISMEMBER', P .. 'paused', queue) == 1
+local pauses = look('ZMSCORE', P .. 'paused', queue, '*')
 local is_known = look('SISMEMBER', P .. 'queues', queue) == 1
 local kept = look('HMGET', P .. 'store', 'back', 'schema')
 look('ZCARD', queued)
@@ -61,5 +61,5 @@ redis.call('ZADD', queued, unpack(entries))
 if not is_known then redis.call('SADD', P .. 'queues', queue) end
 redis.call('HSET', P .. 'store', 'back', back)
 if not kept[2] then redis.call('HSET', P .. 'store', 'schema', SCHEMA) end
-if not is_paused and redis.call('EXISTS', marker) == 0 then redis.call('RPUSH', marker, 1) end
+if not (pauses[1] or pauses[2]) and redis.call('EXISTS', marker) == 0 then redis.call('RPUSH', marker, 1) end
 return keep({NOW, string.rep(QUEUED, #records / 2)})

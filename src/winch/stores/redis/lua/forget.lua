@@ -18,10 +18,10 @@ for state = SCHEDULED, STOPPED do indexes[#indexes + 1] = P .. STATES[state] .. 
 if redis.call('EXISTS', unpack(indexes)) > 0 then return keep(0) end
 
 look('SCARD', P .. 'queues')
-look('SCARD', P .. 'paused')
+look('ZCARD', P .. 'paused')
 
 goes_on_without_memory()
 redis.call('SREM', P .. 'queues', QUEUE)
-redis.call('SREM', P .. 'paused', QUEUE)
+redis.call('ZREM', P .. 'paused', QUEUE)
 redis.call('DEL', P .. 'marker:' .. QUEUE)
 return keep(1)

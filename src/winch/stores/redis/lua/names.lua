@@ -1,9 +1,8 @@
--- The members of a set of names: all queues, or the paused ones (contract: Control.queues, Control.paused). Reads only.
+-- The names of all queues (contract: Control.queues). Reads only.
 --
 -- KEYS[1]  prefix
--- ARGV[1]  "queues" or "paused"
 --
 -- Returns  the names
 --- @include parts/base
 
-return redis.call('SMEMBERS', P .. ARGV[1])
+return redis.call('SMEMBERS', P .. 'queues')

@@ -64,13 +64,8 @@ local queues = {}
 for n = FIRST_QUEUE, FIRST_TALLY - 1 do queues[#queues + 1] = ARGV[n] end
 
 look_at_firing()
-local paused = {}
-if QUEUES > 0 then
-  paused = look('SMISMEMBER', P .. 'paused', unpack(queues))
-else
-  look('SCARD', P .. 'paused')
-  look('ZCARD', P .. 'due')
-end
+look_at_pauses()
+if QUEUES == 0 then look('ZCARD', P .. 'due') end
 local name = look('HGET', P .. 'worker:' .. worker, 'name') or ''
 count()
 local outcomes, due = read_outcomes(9, OUTCOMES, EXECUTOR, seat), timers_of(queues)
@@ -82,10 +77,11 @@ begin_all(seat)
 add_tally(FIRST_TALLY, TALLY)
 fire(100)
 flush()
+lift()
 promote(due, 100)
 release_all()
 local to = claimer(EXECUTOR, seat, worker, ROOM)
-local more, alone = claim(to, queues, paused)
+local more, alone = claim(to, queues)
 for _, queue in ipairs(queues) do touched[queue] = true end
 finish()
 local _, next_due = timers_of(queues)

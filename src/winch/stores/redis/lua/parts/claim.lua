@@ -117,12 +117,12 @@ local function heads_of(queue, room)
 end
 
 -- Fills the claimer from these queues. Returns `more` and `alone` of a turn.
-local function claim(to, queues, paused)
+local function claim(to, queues)
   local alone = false
   if to.room <= 0 or #queues == 0 then return false, false end
   local is_barred = runs_suspect(to)
-  for n, queue in ipairs(queues) do
-    if paused[n] == 0 then
+  for _, queue in ipairs(queues) do
+    if not (end_of_pause and is_paused(queue)) then
       local suspects, ids = heads_of(queue, is_barred and 0 or to.room)
       if suspects > 0 then
         local may_take = is_free(to)

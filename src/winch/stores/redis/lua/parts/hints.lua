@@ -12,3 +12,7 @@ local function hint_workers_of(queue)
     if type(queues) == 'string' and string.find(queues, '\n' .. queue .. '\n', 1, true) then hint(worker) end
   end
 end
+
+local function hint_all_workers()
+  for _, worker in ipairs(redis.pcall('SMEMBERS', P .. 'workers')) do hint(worker) end
+end

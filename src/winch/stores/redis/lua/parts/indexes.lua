@@ -2,6 +2,7 @@
 --- @include parts/look
 --- @include parts/counters
 --- @include parts/hints
+--- @include parts/pauses
 
 -- how long a record that cannot be read is listed: a year
 --- @constant DAMAGED_MS 31536000000
@@ -173,8 +174,27 @@ end
 local function mark(queue)
   if troubled[queue] or redis.call('EXISTS', P .. 'marker:' .. queue) == 1 then return end
   if redis.call('EXISTS', P .. 'queued:' .. queue, P .. 'suspects:' .. queue) == 0 then return end
-  if redis.call('SISMEMBER', P .. 'paused', queue) == 1 then return end
+  if is_paused(queue) then return end
   redis.call('RPUSH', P .. 'marker:' .. queue, 1)
+end
+
+-- What a pause has held back, and may be claimed now.
+local function touch(paused)
+  if paused ~= ALL then
+    touched[paused] = true
+  else
+    for _, queue in ipairs(redis.call('SMEMBERS', P .. 'queues')) do touched[queue] = true end
+  end
+end
+
+-- Ends the pauses whose time is over.
+local function lift()
+  if not end_of_pause or end_of_pause > NOW then return end
+  for _, paused in ipairs(redis.call('ZRANGEBYSCORE', P .. 'paused', '-inf', NOW)) do
+    redis.call('ZREM', P .. 'paused', paused)
+    touch(paused)
+  end
+  look_at_pauses()
 end
 
 --- @include parts/limits

@@ -56,7 +56,7 @@ end
 
 -- What every script needs that moves jobs.
 local function look_around()
-  look('SCARD', P .. 'paused')
+  look('ZCARD', P .. 'paused')
   look('ZCARD', P .. 'due')
   look('HLEN', P .. 'seats')
   look_at_firing()

@@ -45,7 +45,7 @@ end
 -- Before the first write: what jobs need that join a queue or its schedule.
 local function look_at_queues(jobs)
   local queued, scheduled = {}, {}
-  look('SCARD', P .. 'paused')
+  look('ZCARD', P .. 'paused')
   look('SCARD', P .. 'queues')
   for _, job in ipairs(jobs) do
     local seen, family = queued, 'queued:'

@@ -43,11 +43,11 @@ end
 
 local function promote_all(room) promote(queues_due(), room) end
 
--- Of these queues those with due jobs, and the milliseconds until the earliest due time (-1: none). A queue with due jobs
--- that is in trouble does not count.
+-- Of these queues those with due jobs, and the milliseconds until the earliest due time or end of a pause (-1: none). A queue
+-- with due jobs that is in trouble does not count.
 local function timers_of(queues)
   local due, next_due = {}, -1
-  if #queues == 0 then return due, next_due end
+  if #queues == 0 then return due, or_end_of_pause(next_due) end
   for n, at in ipairs(look('ZMSCORE', P .. 'due', unpack(queues))) do
     if at and (tonumber(at) > NOW or is_sound(queues[n])) then
       local left = math.max(0, tonumber(at) - NOW)
@@ -55,5 +55,5 @@ local function timers_of(queues)
       if next_due < 0 or left < next_due then next_due = left end
     end
   end
-  return due, next_due
+  return due, or_end_of_pause(next_due)
 end

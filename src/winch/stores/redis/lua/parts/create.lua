@@ -1,0 +1,44 @@
+-- New jobs, whatever they ask for: into the state that was planned for them.
+--- @include parts/new_job
+--- @include parts/end_job
+--- @include parts/attempt
+--- @include parts/damage
+
+-- An ended job makes room for its successor, which is younger and inherits the children that wait for the id.
+local function replace(old, job)
+  leave(old)
+  job.created = math.max(job.created, old.created + 1)
+  job.features = with(job.features, bit.band(old.features, CHILDREN + FIRING))
+end
+
+local function create(job, state, unmet, children)
+  if job.damaged then remove_damaged(job.id) end
+  if job.old then replace(job.old, job) end
+  if state == QUEUED then
+    queue_job(job, has(job.flags, FRONT))
+  elseif state == SCHEDULED then
+    schedule_job(job, job.due)
+  elseif state == CANCELED then
+    end_job(job, CANCELED, DEPENDENCY)
+  elseif state == FAILED then
+    job.flags = without(job.flags, FAILED_BEFORE)
+    attempt(job, KIND_FAILED, RAISED, '', NOW, NOW, job.error)
+    end_job(job, FAILED, RAISED)
+  else
+    job.token, job.pending = next_token(), #unmet
+    enter(job, DEFERRED)
+    for _, parent in ipairs(unmet) do
+      local list = children[parent] or {}
+      children[parent] = list
+      list[#list + 1], list[#list + 2] = job.token, job.id
+    end
+  end
+end
+
+-- Before the first write: all that comes with a new job.
+local function look_at_new(job, unmet)
+  look_at(job.queue)
+  if job.old then look_at(job.old.queue) end
+  if job.damaged then look_everywhere() end
+  for _, parent in ipairs(unmet) do look('ZCARD', P .. 'children:' .. parent) end
+end

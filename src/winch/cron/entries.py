@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -78,7 +78,7 @@ class EntrySpec:
     def job(self) -> NewJob:
         """The job that each slot enqueues; without an id, unless only one such job may be there at a time."""
         made = new_job(self.queue, self.function, self.args, self.kwargs, self.options)
-        return made if self.options.unique else replace(made, id="")
+        return made if self.options.unique else made._replace(id="")
 
     def packed(self) -> NewEntry:
         """The entry as the store takes it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -33,14 +33,12 @@ def pack_template(job: NewJob) -> bytes:
     Args:
         job: Its id is `""` if each job is to have one of its own.
     """
-    return ormsgpack.packb(_given(job), default=_given)
-
-
-def _given(record: Any) -> Any:
-    """The fields of a record that are not as by default, so that a new field of winch does not change old templates."""
-    if isinstance(record, NewLimit):
-        return record._asdict()
-    return {each.name: value for each in fields(record) if (value := getattr(record, each.name)) != each.default}
+    # Only what is not as by default: a new field of winch does not change old templates.
+    defaults = job._field_defaults
+    given = {name: value for name, value in job._asdict().items() if name not in defaults or value != defaults[name]}
+    for name in given.keys() & {"callbacks", "limits"}:
+        given[name] = [asdict(each) if isinstance(each, NewCallback) else each._asdict() for each in given[name]]
+    return ormsgpack.packb(given)
 
 
 def unpack_template(data: bytes) -> NewJob:
@@ -65,4 +63,4 @@ def job_of(template: NewJob, name: str, slot: datetime | None) -> NewJob:
         slot: The time that it is for; None for one that somebody asked for.
     """
     meta = codec.add_to_meta(template.meta, {META_KEY: {"name": name, "slot": slot}})
-    return replace(template, id=template.id or new_id(), meta=meta)
+    return template._replace(id=template.id or new_id(), meta=meta)

@@ -809,11 +809,11 @@ class Liveness(Protocol):
         if the last beat is more than two of the worker's intervals old; its beat is now (a beat in the future is set to
         now); then, if `now - since >= ttl`, every other worker whose beat is older than its own ttl is rescued; workers in
         `gone` (whose process the caller knows to be gone) are rescued in any case; then `fire(100)`, `lift()`,
-        `promote(100)`, `release`, for a few of the keys that jobs wait for also where nothing has told that there is room, ended jobs past
-        their expiry are removed (up to 100, and those beyond `KEEP_FINISHED`/`KEEP_FAILED`), markers are pushed for every
-        queue with claimable work, and once a minute depth and oldest age of each queue are sampled. In a store that is full
-        and needs space for it (SQLite) nothing is removed and nothing sampled. A queue whose keys cannot be read or changed
-        is passed over, and so is a worker that holds jobs of it; both are logged, at most once a minute.
+        `promote(100)`, `release`, for a few of the keys that jobs wait for also where nothing has told that there is room,
+        ended jobs past their expiry are removed (up to 100, and those beyond `KEEP_FINISHED`/`KEEP_FAILED`), markers are
+        pushed for every queue with claimable work, and once a minute depth and oldest age of each queue are sampled. In a
+        store that is full and needs space for it (SQLite) nothing is removed and nothing sampled. A queue whose keys cannot
+        be read or changed is passed over, and so is a worker that holds jobs of it; both are logged, at most once a minute.
 
         A rescue ends the enlistment of the worker and of its executors and lets their claims `lapse`: if the worker ran a
         suspect, the suspect is charged and everything else returns; otherwise all begun jobs become suspects; if none had

@@ -26,7 +26,7 @@ from winch.stores.contract import (
 from winch.stores.sqlite.base import Verbs
 from winch.stores.sqlite.faults import StoreFull
 from winch.stores.sqlite.limits import release
-from winch.stores.sqlite.queues import claimable
+from winch.stores.sqlite.queues import claimable, unpaused
 from winch.stores.sqlite.settle import Seat, settle
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import fire, jobs, lapse, lift, next_due, promote

@@ -75,6 +75,8 @@ def test_what_cannot(given: dict[str, Any], told: str) -> None:
 
 def test_a_system_without_zones(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without data about zones a zone is an error that says what to install; UTC works all the same."""
+    for name in [name for name in sys.modules if name.startswith("tzdata.")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "tzdata", None)
     zoneinfo.reset_tzpath(())
     ZoneInfo.clear_cache()

@@ -119,7 +119,7 @@ def _groups(url: str, folder: Path) -> Groups:
             "SQLite, 1,000 INSERTs per transaction": lambda: _insert(folder / f"{next(fresh)}.bare", BULK, 1_000),
         },
         f"{CALLERS} callers in one event loop": {
-            "redis.asyncio, SET, one caller": lambda: asyncio.run(_async_set(url, callers=1)),
+            "redis.asyncio, SET, one caller": lambda: asyncio.run(_async_set(url, callers=1, sets=ONE_BY_ONE)),
             "redis.asyncio, SET": lambda: asyncio.run(_async_set(url)),
             "winch aenqueue, Redis": lambda: asyncio.run(_aenqueue(url)),
             "winch aenqueue, SQLite": lambda: asyncio.run(_aenqueue(new_file())),
@@ -208,14 +208,14 @@ def _enqueue_many_rq(url: str) -> float:
         return rate(BULK, lambda: queue.enqueue_many([RQQueue.prepare_data(noop) for _ in range(BULK)]))
 
 
-async def _async_set(url: str, callers: int = CALLERS) -> float:
+async def _async_set(url: str, callers: int = CALLERS, sets: int = BULK) -> float:
     async with AsyncRedis.from_url(url) as client:
 
         async def caller() -> None:
-            for _ in range(BULK // CALLERS):
+            for _ in range(sets // callers):
                 await client.set("key", b"x" * 150)
 
-        return await _together(caller, callers)
+        return await _together(caller, callers, sets)
 
 
 async def _aenqueue(url: str) -> float:
@@ -229,12 +229,12 @@ async def _aenqueue(url: str) -> float:
     return await _together(caller)
 
 
-async def _together(caller: Callable[[], object], callers: int = CALLERS) -> float:
+async def _together(caller: Callable[[], object], callers: int = CALLERS, calls: int = BULK) -> float:
     began = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for _ in range(callers):
             group.create_task(caller())  # pyright: ignore[reportArgumentType]
-    return BULK // CALLERS * callers / (time.perf_counter() - began)
+    return calls / (time.perf_counter() - began)
 
 
 if __name__ == "__main__":

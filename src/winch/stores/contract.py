@@ -694,7 +694,7 @@ class HotPath(Protocol):
         ...
 
     def begin_enqueue(self, jobs: Sequence[NewJob]) -> Callable[[], Enqueued]:
-        """`enqueue`, sent at once and answered when the returned function is called, so that the next jobs can be made meanwhile.
+        """`enqueue`, sent at once and answered when the returned function is called: the next jobs can be made meanwhile.
 
         The function is called once, by the thread that has sent the jobs. Other calls may come between.
         """

@@ -79,7 +79,7 @@ local function look_at_head(queue)
   local id = is_sound(queue) and redis.call('ZRANGE', P .. 'queued:' .. queue, 0, 0)[1]
   local job = id and read(id)
   if not job or not has(job.features, LIMITED) then return end
-  local is_well, trouble = pcall(look_at_limits, job)
+  local is_well, trouble = pcall(limiting().look, job)
   if not is_well then troubled[queue] = trouble end
 end
 

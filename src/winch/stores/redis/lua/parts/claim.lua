@@ -19,18 +19,15 @@ local function expired(id, raw, start)
   return job and job.fails + job.crashes + job.attempts == 0 and job.enqueued + job.ttl <= NOW and job or nil
 end
 
--- Whether the limits of a queued job admit it. False: it waits from now on; nil: its queue or a key of them is in trouble.
-local function admit(job, index)
-  local queue = job.queue
-  local is_well, trouble = pcall(look_at_limits, job)
-  if not is_well then troubled[queue] = trouble end
+-- Whether a job is handed out that is late, has limits, or is none (nil: it is damaged or gone). As `hand_out`.
+local function consider(id, job, index, queue, is_late)
+  if job and has(job.features, LIMITED) then
+    local is_well, trouble = pcall(limiting().look, job)
+    if not is_well then troubled[queue] = trouble end
+  end
   if not is_sound(queue) then return nil end
-  local key = limiting().admit(job)
-  if not key then return true end
-  redis.call('SETRANGE', record_key(job.id), 1, string.char(BLOCKED))
-  change(index, job.id, false)
-  change(P .. 'blocked:' .. queue, job.id, job.score)
-  limiting().wait(job, key)
+  if job and not is_late then return limiting().admit(job) end
+  if job then end_job(job, CANCELED, EXPIRED) else damaged(id, index, queue) end
   return false
 end
 
@@ -41,17 +38,12 @@ local function hand_out(to, id, index, queue, suspect)
   local start, body, payload = body_of(raw)
   local is_queued = body and string.byte(raw, 2) == QUEUED
   local late = is_queued and expired(id, raw, start)
-  if late or not is_queued then
-    if not is_sound(queue) then return nil end
-    if late then end_job(late, CANCELED, EXPIRED) else damaged(id, index, queue) end
-    return false
-  end
-  local flags, features = string.byte(raw, 3, 4)
-  if has(features, LIMITED) then
-    local admitted = admit(decode(id, raw), index)
-    if not admitted then
-      to.bytes = to.bytes + payload
-      return admitted
+  local flags, features = string.byte(is_queued and raw or '', 3, 4)
+  if not is_queued or late or has(features, LIMITED) then
+    local is_out = consider(id, late or is_queued and decode(id, raw), index, queue, late)
+    if not is_out then
+      to.bytes = to.bytes + (payload or 0)
+      return is_out
     end
   end
   local token = next_token()

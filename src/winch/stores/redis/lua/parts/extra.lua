@@ -11,7 +11,6 @@
 
 --- @constant EACH 64
 --- @constant LIMITS_ENTRY 32
---- @constant LIMIT_FORMAT '<I4I4I8I4I2c0'
 --- @constant REPEATS_ENTRY 34
 --- @constant PARENT_ENTRY 35
 
@@ -55,19 +54,4 @@ local function set_repeats(job, count)
   if count == repeats_of(job) then return end
   set_entry(job, REPEATS_ENTRY, count > 0 and struct.pack('<I4', count))
   job.features = count > 0 and with(job.features, REPEATS) or without(job.features, REPEATS)
-end
-
--- A job's limits, in their order: key, concurrency, and in microseconds the step of its tokens, and by how much its bucket
--- may be behind.
-local function limits_of(job)
-  if job.limits then return job.limits end
-  local content, at, found = entry_of(job, LIMITS_ENTRY), 1, {}
-  while at <= #content do
-    local concurrency, rate, per, burst, key, next_limit = struct.unpack(LIMIT_FORMAT, content, at)
-    local step = rate > 0 and math.ceil(per * 1000 / rate) or 0
-    found[#found + 1] = {key = key, concurrency = concurrency, step = step, behind = (burst - 1) * step}
-    at = next_limit
-  end
-  job.limits = found
-  return found
 end

@@ -12,7 +12,7 @@ local holds = {}    -- executor -> id -> whether it holds the job
 local touched = {}  -- queues that may have new work
 local timers = {}   -- queues whose earliest due time may have changed
 local seated = {}   -- seat -> executor
-local leaving = {}   -- jobs with limits that have left a state; `returns` if their tokens go back
+local freed = {}    -- jobs with limits that have left a state; `returns` if their tokens go back
 local printed, print_of
 
 local function change(key, id, score)
@@ -96,7 +96,7 @@ end
 local function leave(job)
   if not job.state then return end
   change(index_of(job), job.id, false)
-  if has(job.features, LIMITED) and job.state >= BLOCKED and job.state <= STARTED then leaving[#leaving + 1] = job end
+  if has(job.features, LIMITED) and job.state >= BLOCKED and job.state <= STARTED then freed[#freed + 1] = job end
   if job.state == STARTED then let_go(job) elseif job.state == SCHEDULED then timers[job.queue] = true end
   job.token, job.seat = 0, 0
 end
@@ -141,15 +141,11 @@ local function flush_index(key, ids)
   each_chunk('ZADD', key, come)
 end
 
--- When the next token comes that a job of a queue waits for.
-local function next_token_of(queue)
-  return tonumber(redis.pcall('ZRANGE', P .. 'waits:' .. queue, 0, 0, 'WITHSCORES')[2]) or math.huge
-end
-
 -- Keeps the earliest due time of a queue, of jobs or tokens; an earlier one than before wakes the supervisors.
 local function set_timer(queue)
   local due = tonumber(redis.call('ZRANGE', P .. 'scheduled:' .. queue, 0, 0, 'WITHSCORES')[2])
-  due = math.min(due or math.huge, next_token_of(queue))
+  local token = tonumber(redis.pcall('ZRANGE', P .. 'waits:' .. queue, 0, 0, 'WITHSCORES')[2])
+  due = math.min(due or math.huge, token or math.huge)
   local before = tonumber(redis.call('ZSCORE', P .. 'due', queue) or nil)
   if due == before then return end
   if due == math.huge then
@@ -198,6 +194,13 @@ local function lift()
 end
 
 --- @include parts/limits
+
+-- A job that may move, with the children that may move with it.
+local function look_at_job(job)
+  look_at(job.queue)
+  if has(job.features, LIMITED) then limiting().look(job) end
+  if has(job.features, CHILDREN) then look('ZCARD', P .. 'children:' .. job.id) end
+end
 
 -- The last step of every script that moves jobs.
 local function finish()

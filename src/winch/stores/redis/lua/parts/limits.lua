@@ -9,12 +9,15 @@
 --
 -- It is included by `indexes`, between what it needs of that and what needs it.
 --- @include parts/look
+--- @include parts/extra
 
 -- the most jobs that one call releases for a key in a queue, and bytes of their records
 --- @constant RELEASES 100
 --- @constant RELEASE_BYTES 1000000
 -- the most keys per queue, and ids of each, that a beat looks at
 --- @constant REPAIRED 10
+
+--- @constant LIMIT_FORMAT '<I4I4I8I4I2c0'
 
 local loosened = {}  -- keys that may have room for those that wait
 local limiter
@@ -23,6 +26,39 @@ local limiter
 local function limiting()
   if limiter then return limiter end
   limiter = {}
+  local looked_after = {}  -- queues with keys, after a look at what both need
+
+  -- A job's limits, in their order: key, concurrency, and in microseconds the step of its tokens, and by how much its bucket
+  -- may be behind.
+  local function limits_of(job)
+    if job.limits then return job.limits end
+    local content, at, found = entry_of(job, LIMITS_ENTRY), 1, {}
+    while at <= #content do
+      local concurrency, rate, per, burst, key, next_limit = struct.unpack(LIMIT_FORMAT, content, at)
+      local step = rate > 0 and math.ceil(per * 1000 / rate) or 0
+      found[#found + 1] = {key = key, concurrency = concurrency, step = step, behind = (burst - 1) * step}
+      at = next_limit
+    end
+    job.limits = found
+    return found
+  end
+
+  -- What a job with limits needs that changes its state.
+  function limiter.look(job)
+    local queue = job.queue
+    for _, limit in ipairs(limits_of(job)) do
+      local key = limit.key
+      if not looked_after[queue .. '\n' .. key] then
+        look('SCARD', P .. 'slots:' .. key)
+        look('STRLEN', P .. 'bucket:' .. key)
+        look('SCARD', P .. 'waiting:' .. key)
+        look('ZCARD', P .. 'waits:' .. queue)
+        look('ZCARD', P .. 'waiters:' .. queue .. '\n' .. key)
+        look('SCARD', P .. 'released:' .. queue .. '\n' .. key)
+        looked_after[queue .. '\n' .. key] = true
+      end
+    end
+  end
 
   local function full_at(key)
     return math.max(NOW * 1000, tonumber(redis.call('GET', P .. 'bucket:' .. key) or 0))
@@ -50,7 +86,7 @@ local function limiting()
   end
 
   -- Takes a slot and a token of each limit, or of none. Returns the key of the first that has no room.
-  function limiter.admit(job)
+  local function take(job)
     for _, limit in ipairs(limits_of(job)) do
       if not has_slot(limit, 0) or (token_at(limit, 0) or NOW + 1) > NOW then return limit.key end
     end
@@ -62,8 +98,11 @@ local function limiting()
     end
   end
 
-  -- Has a job wait for a key.
-  function limiter.wait(job, key)
+  -- Has a queued job wait for a key.
+  local function wait(job, key)
+    redis.call('SETRANGE', record_key(job.id), 1, string.char(BLOCKED))
+    change(index_of(job), job.id, false)
+    change(P .. 'blocked:' .. job.queue, job.id, job.score)
     redis.call('ZADD', P .. 'waiters:' .. job.queue .. '\n' .. key, job.score, job.id)
     if redis.call('SADD', P .. 'waiting:' .. key, job.queue) == 1 then
       redis.call('ZADD', P .. 'waits:' .. job.queue, '+inf', key)
@@ -72,6 +111,13 @@ local function limiting()
       redis.call('SREM', P .. 'released:' .. job.queue .. '\n' .. limit.key, job.id)
       loosened[limit.key] = true
     end
+  end
+
+  -- Whether a queued job may be claimed; else it waits from now on.
+  function limiter.admit(job)
+    local key = take(job)
+    if key then wait(job, key) end
+    return not key
   end
 
   -- What it held, waited for, or was promised is free.
@@ -143,9 +189,9 @@ local function limiting()
 
   -- Releases for all keys that have been loosened. Queues in trouble are passed over: a beat comes back to them.
   function limiter.release()
-    for _, job in ipairs(leaving) do let_go_of(job) end
+    for _, job in ipairs(freed) do let_go_of(job) end
     local keys = loosened
-    leaving, loosened = {}, {}
+    freed, loosened = {}, {}
     for key in pairs(keys) do
       local queues = redis.pcall('SMEMBERS', P .. 'waiting:' .. key)
       for _, queue in ipairs(queues) do
@@ -164,16 +210,9 @@ end
 
 -- The step `release`: those for which there is room by now go on.
 local function release_all()
-  if #leaving == 0 and not next(loosened) then return end
+  if #freed == 0 and not next(loosened) then return end
   limiting().release()
   flush()
-end
-
--- Notes the keys of due queues whose token has come.
-local function note_tokens(queue)
-  for _, key in ipairs(redis.pcall('ZRANGEBYSCORE', P .. 'waits:' .. queue, '-inf', NOW, 'LIMIT', 0, RELEASES)) do
-    loosened[key] = true
-  end
 end
 
 -- A net below all that: a few of the keys for which jobs of a queue wait are looked after, though nothing has told that they

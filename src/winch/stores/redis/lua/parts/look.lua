@@ -1,10 +1,9 @@
 -- Looks before the first write (rule 12). The server undoes nothing, so a key of a wrong type has to refuse a call before
 -- it has changed anything. What a call can do without is passed over instead: the queues that it only claims from or cleans,
 -- and the children that it tells of an end. Beats name the keys in trouble.
---- @include parts/extra
+--- @include parts/record
 
 local looked = {}    -- queue -> keys of its indexes by state, and whether the look was at all of it
-local looked_after = {}  -- queues with keys of limits, after a look at what both need
 local troubled = {}  -- queue -> what was wrong with it
 local fires = false  -- whether something fires
 
@@ -60,30 +59,6 @@ local function look_around()
   look('ZCARD', P .. 'due')
   look('HLEN', P .. 'seats')
   look_at_firing()
-end
-
--- What a job with limits needs that changes its state.
-local function look_at_limits(job)
-  local queue = job.queue
-  for _, limit in ipairs(limits_of(job)) do
-    local key = limit.key
-    if not looked_after[queue .. '\n' .. key] then
-      look('SCARD', P .. 'slots:' .. key)
-      look('STRLEN', P .. 'bucket:' .. key)
-      look('SCARD', P .. 'waiting:' .. key)
-      look('ZCARD', P .. 'waits:' .. queue)
-      look('ZCARD', P .. 'waiters:' .. queue .. '\n' .. key)
-      look('SCARD', P .. 'released:' .. queue .. '\n' .. key)
-      looked_after[queue .. '\n' .. key] = true
-    end
-  end
-end
-
--- A job that may move, with the children that may move with it.
-local function look_at_job(job)
-  look_at(job.queue)
-  if has(job.features, LIMITED) then look_at_limits(job) end
-  if has(job.features, CHILDREN) then look('ZCARD', P .. 'children:' .. job.id) end
 end
 
 -- A worker that may be told something, or lose an executor.

@@ -7,18 +7,19 @@ local function by_due(a, b)
   return a.id < b.id
 end
 
+-- Of a due queue the jobs whose time has come, and a note of the keys whose token has.
 local function due_in(queue, room, found)
+  for _, key in ipairs(redis.pcall('ZRANGEBYSCORE', P .. 'waits:' .. queue, '-inf', NOW, 'LIMIT', 0, RELEASES)) do
+    loosened[key] = true
+  end
   local ids = redis.call('ZRANGEBYSCORE', P .. 'scheduled:' .. queue, '-inf', NOW, 'WITHSCORES', 'LIMIT', 0, room)
   for n = 1, #ids, 2 do found[#found + 1] = {id = ids[n], due = tonumber(ids[n + 1]), queue = queue} end
 end
 
--- Up to `room` due jobs of these queues, earliest first. Tokens that have come are noted for `release_all`.
+-- Up to `room` due jobs of these queues, earliest first. Whose token has come is `release_all`'s to tell.
 local function promote(queues, room)
   local found = {}
-  for _, queue in ipairs(queues) do
-    due_in(queue, room, found)
-    note_tokens(queue)
-  end
+  for _, queue in ipairs(queues) do due_in(queue, room, found) end
   if #found == 0 then return end
   table.sort(found, by_due)
   for n = 1, math.min(room, #found) do

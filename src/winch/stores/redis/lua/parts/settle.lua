@@ -32,7 +32,7 @@ local function read_outcomes(first, count, executor, seat)
       if not looked[queue] then look_at_way(queue) end
       local features = string.byte(raw, 4)
       if features ~= 0 or string.byte(ARGV[n + 1], 9) ~= KIND_FINISHED then look_at(queue) end
-      if has(features, LIMITED) then look_at_limits(decode(id, raw)) end
+      if has(features, LIMITED) then limiting().look(decode(id, raw)) end
       if has(features, CHILDREN) then look('ZCARD', P .. 'children:' .. id) end
     elseif redis.call('HEXISTS', P .. 'x:' .. executor, id) == 1 then
       broken[#broken + 1] = id

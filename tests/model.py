@@ -19,7 +19,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from winch.errors import DuplicateJob, EntryTaken, InvalidJobOperation, NoSuchJob, NotEnlisted, UnknownDependency
 from winch.ids import callback_id
-from winch.states import ENDED, TRANSITIONS, JobStatus
+from winch.states import ENDED, STATES, TRANSITIONS, JobStatus
 from winch.stores.contract import (
     ALL_QUEUES,
     ENQUEUE_BATCH,
@@ -140,7 +140,7 @@ class ModelStore:
         self.callbacks: dict[str, tuple[NewCallback, ...]] = {}
         self.fronts: set[str] = set()  # jobs that will join the front once they get ready
         self.unmet: dict[str, set[str]] = {}  # of a deferred job: the parents it waits for
-        self.children: dict[str, list[str]] = {}  # of a parent: those that wait for its next end
+        self.waiting_for: dict[str, list[str]] = {}  # of a parent: those that wait for its next end
         self.firing: list[Ended] = []
         self.waits: dict[str, str] = {}  # of a blocked job: the key it waits for
         self.released: dict[str, str] = {}  # of a job that was blocked and is queued: the key it waited for
@@ -273,7 +273,9 @@ class ModelStore:
         history = (*job.history, entry)[-HISTORY:]
         self.put(id, history=history, attempts=job.attempts + 1, started_at=started)
 
-    def end(self, id: str, state: JobStatus, reason: str = "", result: bytes = b"", ended: int = 0) -> None:
+    def end(
+        self, id: str, state: JobStatus, reason: str = "", result: bytes = b"", ended: int = 0, met: bool = False
+    ) -> None:
         """The one place where a job becomes terminal."""
         job = self.jobs[id]
         self.detach(id)
@@ -293,7 +295,7 @@ class ModelStore:
             pending=0,
         )
         self.call_back(job, EVENTS.get(state))
-        self.firing.append(Ended(id, state is S.FINISHED, False, self.children.pop(id, [])))
+        self.firing.append(Ended(id, met or state is S.FINISHED, False, self.waiting_for.pop(id, [])))
         if keep == 0:
             self.vanish(id)
 
@@ -326,7 +328,7 @@ class ModelStore:
     def vanish(self, id: str) -> None:
         """Remove a job with all it had; its children hear that it is gone."""
         self.detach(id)
-        self.firing.append(Ended(id, False, True, self.children.pop(id, [])))
+        self.firing.append(Ended(id, False, True, self.waiting_for.pop(id, [])))
         for ended in self.firing:
             ended.gone |= ended.parent == id
         self.fronts.discard(id)
@@ -338,7 +340,7 @@ class ModelStore:
         """A job that is no longer deferred is nobody's child."""
         if self.unmet.pop(id, None) is None:
             return
-        for children in (*self.children.values(), *(ended.children for ended in self.firing)):
+        for children in (*self.waiting_for.values(), *(ended.children for ended in self.firing)):
             if id in children:
                 children.remove(id)
 
@@ -362,7 +364,7 @@ class ModelStore:
             if not self.unmet[id]:
                 self.ready(id)
         elif wait:
-            self.children.setdefault(ended.parent, []).append(id)
+            self.waiting_for.setdefault(ended.parent, []).append(id)
         else:
             self.end(id, S.CANCELED, "dependency")
 
@@ -504,7 +506,7 @@ class ModelStore:
             self.put(job.id, pending=len(unmet))
             self.unmet[job.id] = unmet
             for parent in unmet:
-                self.children.setdefault(parent, []).append(job.id)
+                self.waiting_for.setdefault(parent, []).append(job.id)
         else:
             self.ready(job.id)
 
@@ -663,6 +665,38 @@ class ModelStore:
         copied = ("id", "queue", "payload", "meta", "suspect", "fails", "attempts", "crashes", "created_at")
         copied += ("enqueued_at", "priority", "parent", "repeats")
         return Claim(token=token, wait=now - job.enqueued_at, **{name: getattr(job, name) for name in copied})
+
+    def take(self, executor: str, id: str, *, call: Call | None = None) -> Claim | None:
+        with self.lock:
+            if executor not in self.executors:
+                raise NotEnlisted(executor)
+            claim = self.take_one(executor, id, call=call)
+            return claim if claim and self.holds(executor, claim.token, id) else None
+
+    @numbered
+    def take_one(self, executor: str, id: str, *, call: Call | None) -> Claim | None:
+        job = self.look(id)
+        if job is None or job.state is not S.QUEUED:
+            return None
+        mine, ours = self.held_by([executor]), self.held_by(self.fleet[self.executors[executor]].executors)
+        if any(held.suspect for held in mine) or (job.suspect and (mine or any(held.suspect for held in ours))):
+            return None
+        if job.ttl and job.enqueued_at + job.ttl <= self.clock() and not job.fails + job.crashes + job.attempts:
+            self.end(id, S.CANCELED, "expired")
+            return None
+        if not self.admit(id):
+            return None
+        claim = self.hand_out(job, executor)
+        self.put(id, begun=True)
+        return claim
+
+    @numbered
+    def report(self, held: Held, progress: bytes, *, call: Call | None = None) -> bool:
+        job = self.jobs.get(held.id)
+        if job is None or job.state is not S.STARTED or job.token != held.token:
+            return False
+        self.put(held.id, progress=progress)
+        return True
 
     def count(self, tally: Tally) -> None:
         for key, more in tally.items():
@@ -880,7 +914,7 @@ class ModelStore:
 
     def counts(self, queues: Sequence[str] | None = None) -> dict[str, dict[JobStatus, int]]:
         names = self.queues() if queues is None else queues
-        return {name: {state: len(self.list(name, state, limit=10**9)) for state in S} for name in names}
+        return {name: {state: len(self.list(name, state, limit=10**9)) for state in STATES} for name in names}
 
     def queues(self) -> list[str]:
         return sorted(self.known)
@@ -898,17 +932,22 @@ class ModelStore:
         self.must(id)
         self.put(id, meta=meta)
 
+    def children(self, id: str) -> list[str]:
+        return [*self.waiting_for.get(id, [])]
+
     @numbered
-    def cancel(self, id: str, *, stop: bool = False, call: Call | None = None) -> JobStatus:
+    def cancel(
+        self, id: str, *, stop: bool = False, enqueue_dependents: bool = False, call: Call | None = None
+    ) -> JobStatus:
         job = self.must(id)
         if job.state in ENDED or (job.state is S.STARTED and not stop):
             raise InvalidJobOperation(f"{id} is {job.state}")
         if job.state is S.STARTED:
             self.lose(job)
             self.attempt(id, "stopped", "stopped")
-            self.end(id, S.STOPPED, "stopped")
+            self.end(id, S.STOPPED, "stopped", met=enqueue_dependents)
         else:
-            self.end(id, S.CANCELED)
+            self.end(id, S.CANCELED, met=enqueue_dependents)
         return job.state
 
     def lose(self, job: JobRecord) -> None:
@@ -1067,7 +1106,7 @@ class ModelStore:
         return {
             "jobs": {id: essence(job) for id, job in sorted(self.jobs.items())},
             "indexes": {
-                name: {state: [job.id for job in self.of(name, state)] for state in S} for name in self.queues()
+                name: {state: [job.id for job in self.of(name, state)] for state in STATES} for name in self.queues()
             },
             "claimable": [n for n in self.queues() if self.is_open(n) and self.of(n, S.QUEUED)],
             "paused": self.paused(),
@@ -1084,6 +1123,7 @@ def essence(job: JobRecord) -> dict[str, Any]:
     copied += ("repeats",)
     copied += ("ttl", "result_ttl", "failure_ttl", "pending", "on_failure", "executor", "worker", "result", "meta")
     copied += ("limits",)
+    copied += ("progress",)
     return {
         **{name: getattr(job, name) for name in copied},
         "suspect": job.suspect and not ended,

@@ -1,14 +1,14 @@
 """The states of a job and every transition between them, as data.
 
-A job is in exactly one state at every moment. `TRANSITIONS` is the whole state machine: the stores keep it, the reference
-model checks it, and `docs/concepts/lifecycle.md` draws it.
+A job that a store holds is in exactly one of nine states at every moment. `TRANSITIONS` is the whole state machine: the
+stores keep it, the reference model checks it, and `docs/concepts/lifecycle.md` draws it.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["ENDED", "REASONS", "TRANSITIONS", "WAITING", "JobStatus"]
+__all__ = ["ENDED", "REASONS", "STATES", "TRANSITIONS", "WAITING", "JobStatus"]
 
 
 class JobStatus(StrEnum):
@@ -29,6 +29,12 @@ class JobStatus(StrEnum):
     CANCELED = "canceled"
     STOPPED = "stopped"
     """Ended on request while it ran."""
+    CREATED = "created"
+    """Made, and not enqueued: only its maker knows it, no store does."""
+
+
+STATES = tuple(state for state in JobStatus if state is not JobStatus.CREATED)
+"""Those in which a store holds a job. Redis keeps the position as the code: append only."""
 
 
 ENDED = frozenset({JobStatus.FINISHED, JobStatus.FAILED, JobStatus.CANCELED, JobStatus.STOPPED})
@@ -81,6 +87,11 @@ TRANSITIONS: frozenset[tuple[JobStatus | None, JobStatus | None, str]] = frozens
         (_S.STARTED, _S.SCHEDULED, "turn"),
         (_S.STARTED, _S.QUEUED, "turn"),
         (_S.STARTED, None, "turn"),
+        # a run that was asked for by the job's id
+        (_S.QUEUED, _S.STARTED, "take"),
+        (_S.QUEUED, _S.CANCELED, "take"),
+        (_S.QUEUED, _S.FAILED, "take"),
+        (_S.QUEUED, _S.BLOCKED, "take"),
         # an executor or a worker that is gone
         (_S.STARTED, _S.QUEUED, "retire"),
         (_S.STARTED, _S.FAILED, "retire"),
@@ -88,7 +99,7 @@ TRANSITIONS: frozenset[tuple[JobStatus | None, JobStatus | None, str]] = frozens
         *((state, _S.CANCELED, "cancel") for state in WAITING),
         (_S.STARTED, _S.STOPPED, "cancel"),
         *((state, _S.QUEUED, "requeue") for state in ENDED),
-        *((state, None, "delete") for state in _S),
+        *((state, None, "delete") for state in STATES),
         *((state, None, "prune") for state in ENDED),
     }
 )

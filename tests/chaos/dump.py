@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.chaos.checker import Final
 from winch import codec
-from winch.states import JobStatus
+from winch.states import STATES, JobStatus
 from winch.stores.contract import JobRecord, Store
 
 _PAGE = 1_000
@@ -55,7 +55,7 @@ def load(path: Path) -> dict[str, Final]:
 def _listed(store: Store) -> dict[str, list[str]]:
     listed: dict[str, list[str]] = defaultdict(list)
     for queue in store.queues():
-        for state in JobStatus:
+        for state in STATES:
             at = 0
             while ids := store.list(queue, state, offset=at, limit=10 * _PAGE):
                 at += len(ids)

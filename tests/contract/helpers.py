@@ -10,7 +10,7 @@ from itertools import count, pairwise
 from typing import Any, TypeVar
 
 from winch.ids import new_id
-from winch.states import ENDED, JobStatus
+from winch.states import ENDED, STATES, JobStatus
 from winch.stores.contract import (
     HISTORY,
     Beat,
@@ -248,7 +248,7 @@ class Channel:
 
 def snapshot(store: Store) -> dict[str, Any]:
     """All that can be read from a store, without what changes as time goes by."""
-    listed = {(name, state): ids(store, name, state) for name in store.queues() for state in S}
+    listed = {(name, state): ids(store, name, state) for name in store.queues() for state in STATES}
     every = [each for found in listed.values() for each in found]
     return {
         "counts": store.counts(),
@@ -271,8 +271,8 @@ def check_consistent(store: Store) -> None:
     counts, seen = store.counts(), set[str]()
     assert sorted(counts) == store.queues()
     for name, numbers in counts.items():
-        assert sorted(numbers) == sorted(S)
-        for state in S:
+        assert sorted(numbers) == sorted(STATES)
+        for state in STATES:
             listed = ids(store, name, state)
             assert numbers[state] == len(listed), (name, state)
             assert len(seen) + len(listed) == len(seen | set(listed)), "a job is listed twice"

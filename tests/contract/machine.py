@@ -39,7 +39,7 @@ from tests.contract.helpers import check_consistent, eventually, hinted
 from tests.contract.mischief import Site, Verb, With, attempt, is_error
 from tests.model import EVENTS, ModelStore, essence
 from winch.errors import DuplicateJob, NotEnlisted, UnknownDependency
-from winch.states import ENDED, JobStatus
+from winch.states import ENDED, STATES, JobStatus
 from winch.stores.contract import (
     ALL_QUEUES,
     Beat,
@@ -84,8 +84,10 @@ LIMITS = [
 MADE = tuple(NewCallback(event, event.encode()) for event in EVENTS.values())
 SEVERAL = (*MADE, NewCallback("failure", b"each", each=True), NewCallback("success", b"again"))
 REASONS = {"failed": "raised", "retry": "timeout", "stopped": "stopped", "returned": "interrupted"}
-STEP = {"turn": 14, "enqueue": 6, "control": 5, "cron": 2, "beat": 2, "retire": 3, "retire_worker": 1, "again": 3}
+STEP = {"turn": 14, "enqueue": 6, "control": 5, "cron": 2, "beat": 2, "retire": 3, "retire_worker": 1, "again": 3, "take": 2,
+        "report": 1}
 MISCHIEF = {"turn": 8, "enqueue": 3, "control": 4, "cron": 2, "beat": 2, "retire": 2}  # what meets with it
+METAS = (b"noted", b"\xff\0", b"")
 CLIENTS: tuple[str, ...] = ("c1", "c2", "c3", "c4")
 KIND = {"finished": 4, "failed": 2, "retry": 2, "returned": 1, "stopped": 1, "repeat": 1}
 CONTROL = {"cancel": 4, "requeue": 4, "delete": 2, "promote": 2, "pause": 1, "annotate": 1, "empty": 1, "forget": 1}
@@ -291,12 +293,13 @@ class StoreBesideModel(RuleBasedStateMachine):
             fitting = [job.id for job in self.model.held_by(self.lanes)]
         one = dice.choice(fitting if fitting and dice.hit(0.8) else list(self.seen)[-12:] + IDS)
         boss = dice.choice(list(self.bosses)[-3:])
-        note(f"{verb} {queue} {one} {flag} {boss}")
+        told, meta = dice.hit(0.3), dice.choice(METAS)
+        note(f"{verb} {queue} {one} {flag} {told} {boss}")
         calls: dict[str, Callable[[Store, Call], Any]] = {
-            "cancel": lambda store, call: store.cancel(one, stop=flag, call=call),
+            "cancel": lambda store, call: store.cancel(one, stop=flag, enqueue_dependents=told, call=call),
             "requeue": lambda store, call: store.requeue(one, at_front=flag, call=call),
             "delete": lambda store, call: store.delete([one, "unknown"], call=call),
-            "annotate": lambda store, call: store.annotate(one, b"noted", call=call),
+            "annotate": lambda store, call: store.annotate(one, meta, call=call),
             "empty": lambda store, call: store.empty(queue, limit=2, call=call),
             "forget": lambda store, call: store.forget(queue, call=call),
             "pause": lambda store, call: store.pause(queue, ttl, call=call),
@@ -400,6 +403,26 @@ class StoreBesideModel(RuleBasedStateMachine):
         self.compare_turns(found, expected, room)
         self.sent.append(Sent(call, theirs, found))
 
+    def take(self, dice: Dice) -> None:
+        executor, client = self.roll_executor(dice), dice.choice(CLIENTS)
+        waiting = [job.id for job in self.model.jobs.values() if job.state is S.QUEUED]
+        one = dice.choice(waiting if waiting and dice.hit(0.9) else IDS)
+        note(f"take {one} by {executor}")
+        found, expected = self.ask(lambda store, call: store.take(executor, one, call=call), client)
+        if expected and found:
+            self.tokens[expected.token] = found.token
+            assert (timeless(found), carried(found)) == (timeless(expected), carried(expected))
+        assert bool(found) == bool(expected)
+
+    def report(self, dice: Dice) -> None:
+        held = dice.choice([*self.held(self.roll_executor(dice)), *self.lost[-2:]] or [Held(1, "one")])
+        call, progress = self.next_call(dice.choice(CLIENTS)), dice.choice([b"half", b"\xffall", b""])
+        note(f"report {held}")
+        theirs, mine = partial(report, call, self.theirs(held), progress), partial(report, call, held, progress)
+        found, expected = self.both(theirs, mine)
+        assert found == expected
+        self.sent.append(Sent(call, theirs, found))
+
     def kept(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """What the store has kept of these outcomes."""
         return [outcome._replace(result=b"") if self.results_are_lost else outcome for outcome in outcomes]
@@ -492,6 +515,8 @@ class StoreBesideModel(RuleBasedStateMachine):
             assert left or not is_last
         elif not is_last:
             assert found is StaleCall
+        elif isinstance(sent.answer, Claim):
+            assert found is None or (found.token, found.id) == (sent.answer.token, sent.answer.id)
         elif isinstance(sent.answer, Turn):
             held = {self.theirs(each) for each in self.held(sent.call.channel)}
             assert [c[:2] for c in found.claims] == [c[:2] for c in sent.answer.claims if Held(*c[:2]) in held]
@@ -527,7 +552,7 @@ class StoreBesideModel(RuleBasedStateMachine):
         assert store.counts() == model.counts()
         for name in model.queues():
             assert store.list(name, S.QUEUED, limit=1000) == model.list(name, S.QUEUED, limit=1000)
-            for state in set(S) - {S.QUEUED}:
+            for state in set(STATES) - {S.QUEUED}:
                 if model.list(name, state):
                     assert sorted(store.list(name, state, limit=1000)) == sorted(model.list(name, state, limit=1000))
         every = list(self.seen)
@@ -540,6 +565,8 @@ class StoreBesideModel(RuleBasedStateMachine):
         waited = [each._replace(full_in=0) for each in store.limits(keys)]
         assert waited == [each._replace(full_in=0) for each in model.limits(keys)]
         assert [store.list(name, S.BLOCKED) for name in QUEUES] == [model.list(name, S.BLOCKED) for name in QUEUES]
+        parents = [one for one in every if one in model.jobs]
+        assert [store.children(one) for one in parents[-3:]] == [model.children(one) for one in parents[-3:]]
         waiting = [one for one in every if (job := model.jobs.get(one)) and job.state is S.QUEUED]
         assert [store.position(one) for one in waiting[:3]] == [model.position(one) for one in waiting[:3]]
         assert model.drained(QUEUES) or not store.drained(QUEUES)
@@ -561,6 +588,11 @@ def take_turn(
 ) -> Turn:
     """A turn as a numbered call."""
     return store.turn(call.channel, call.number, outcomes, begins, queues, room, {})
+
+
+def report(call: Call, held: Held, progress: bytes, store: Store) -> bool:
+    """A report as a numbered call."""
+    return store.report(held, progress, call=call)
 
 
 def retire(executor: str, call: Call, options: dict[str, Any], store: Store) -> Retired:

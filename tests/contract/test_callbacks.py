@@ -21,6 +21,7 @@ from tests.contract.helpers import (
     states,
 )
 from winch.ids import callback_id
+from winch.states import STATES
 from winch.stores.contract import CallbackEvent, NewCallback, OutcomeKind, Store
 
 EVENTS: dict[OutcomeKind, CallbackEvent] = {"finished": "success", "failed": "failure", "stopped": "stopped"}
@@ -152,7 +153,7 @@ def test_repeated_turns_call_once(store: Store) -> None:
     [callback] = ids(store, "q", S.QUEUED)
     run(store, callback)
     executor.again(outcome(claim))
-    assert store.counts()["q"] == dict.fromkeys(S, 0)
+    assert store.counts()["q"] == dict.fromkeys(STATES, 0)
 
 
 # ---- several, and at each attempt -----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pytest
 
 from tests.contract.helpers import Boss, S, add, hinted, ids, job, lane, put, record, retention, run, snapshot, states
 from winch.errors import InvalidJobOperation, NoSuchJob
+from winch.states import STATES
 from winch.stores.contract import Command, Store
 
 WAITING = ["queued", "scheduled", "deferred"]
@@ -167,7 +168,7 @@ def test_delete(store: Store, state: str) -> None:
     one = in_state(store, state)
     assert store.delete([one]) == 1
     assert store.get([one]) == [None]
-    assert store.counts()["q"] == dict.fromkeys(S, 0)
+    assert store.counts()["q"] == dict.fromkeys(STATES, 0)
     assert store.delete([one]) == 0
 
 

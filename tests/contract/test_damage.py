@@ -13,6 +13,7 @@ from redis import Redis
 
 from tests.contract.conftest import open_kind
 from tests.contract.helpers import Boss, S, add, eventually, fire, ids, job, lane, outcome, put, record, states
+from winch.states import STATES
 from winch.stores.contract import Store
 
 Damage = Callable[[str], None]
@@ -82,7 +83,7 @@ def damaged(request: pytest.FixtureRequest) -> Iterator[Damaged]:
 
 def assert_set_aside(store: Store, one: str) -> None:
     """The job is listed as failed, reason `undecodable`, and nowhere else; it can be deleted."""
-    assert {state: one in ids(store, "q", state) for state in S} == {state: state is S.FAILED for state in S}
+    assert {state: one in ids(store, "q", state) for state in STATES} == {state: state is S.FAILED for state in STATES}
     assert store.counts()["q"][S.FAILED] == 1
     found = record(store, one)
     assert (found.state, found.reason) == (S.FAILED, "undecodable")
@@ -187,6 +188,6 @@ def test_it_can_be_deleted_where_it_is(damaged: Damaged) -> None:
     damaged.damage(worse)
     assert store.delete([bad]) == 1
     assert store.empty("q") == 2
-    assert store.counts()["q"] == dict.fromkeys(S, 0)
+    assert store.counts()["q"] == dict.fromkeys(STATES, 0)
     assert store.get([bad, worse, good]) == [None, None, None]
     assert store.forget("q")

@@ -26,6 +26,57 @@ from winch.stores.contract import OnFailure, OutcomeKind, Store
 POLICIES: list[OnFailure] = ["cancel", "wait", "run"]
 
 
+def test_children(store: Store) -> None:
+    """Who waits for a job is told in the order in which they came; who waits no more is not."""
+    parent, other = add(store), add(store)
+    first, second, third = [add(store, parents=(parent,)) for _ in range(3)]
+    both = add(store, parents=(other, parent))
+    assert store.children(parent) == [first, second, third, both]
+    assert store.children(other) == [both]
+    store.cancel(first)
+    store.delete([second])
+    assert store.children(parent) == [third, both]
+    run(store, parent)
+    fire(store)
+    assert store.children(parent) == []
+    assert store.children(other) == [both]
+    assert store.children("unknown") == []
+
+
+def test_children_that_wait_on(store: Store) -> None:
+    """Who waits for a requeue of a parent that failed is its child again."""
+    parent = add(store)
+    child = add(store, parents=(parent,), on_failure="wait")
+    run(store, parent, "failed", reason="raised")
+    fire(store)
+    assert store.children(parent) == [child]
+
+
+def test_children_of_a_large_family(store: Store) -> None:
+    """There may be more of them than a store looks at in one go."""
+    parent = add(store)
+    children = put(store, *(job(parents=(parent,)) for _ in range(1_000)))
+    children += put(store, *(job(parents=(parent,)) for _ in range(5)))
+    store.delete(children[:3])
+    assert store.children(parent) == children[3:]
+
+
+@pytest.mark.parametrize("on_failure", POLICIES)
+@pytest.mark.parametrize("kept", [0, 60_000])
+@pytest.mark.parametrize("is_running", [False, True])
+def test_a_canceled_parent_that_frees_its_children(
+    store: Store, is_running: bool, kept: int, on_failure: OnFailure
+) -> None:
+    """A job can be canceled, or stopped, so that those run which wait for it."""
+    parent = add(store, failure_ttl=kept)
+    child = add(store, parents=(parent,), on_failure=on_failure)
+    if is_running:
+        lane(store).take(parent)
+    store.cancel(parent, stop=is_running, enqueue_dependents=True)
+    fire(store)
+    assert states(store, parent, child) == [("stopped" if is_running else "canceled") if kept else None, "queued"]
+
+
 @pytest.mark.parametrize("on_failure", POLICIES)
 def test_a_finished_parent_frees_its_child(store: Store, on_failure: OnFailure) -> None:
     """When its parent finishes a child is queued, whatever it says about failures."""

@@ -7,6 +7,7 @@ import pytest
 
 from tests.contract.helpers import S, add, ids, job, lane, put, record, retention, run, snapshot, states
 from winch.errors import DuplicateJob, EnqueueError, UnknownDependency
+from winch.states import STATES
 from winch.stores.contract import ENQUEUE_BATCH, NewJob, OnFailure, Store
 
 
@@ -195,7 +196,7 @@ def test_an_ended_job_is_replaced(store: Store) -> None:
     found = record(store, "again")
     assert (found.payload, found.meta, found.result, found.history) == (b"new", b"", b"", ())
     assert (found.attempts, found.started_at, found.ended_at, found.expires_at, found.reason) == (0, 0, 0, 0, "")
-    assert store.counts()["q"] == dict.fromkeys(S, 0)
+    assert store.counts()["q"] == dict.fromkeys(STATES, 0)
     assert ids(store, "other", S.QUEUED) == ["again"]
 
 

@@ -12,6 +12,7 @@ from redis import Redis
 
 from tests.contract.conftest import REAL, open_kind
 from tests.contract.helpers import Boss, S, add, entry, eventually, ids, job, lane, outcome, put, record, run
+from winch.states import STATES
 from winch.stores.contract import Store, TallyKey
 
 
@@ -35,9 +36,9 @@ def one_of_each(store: Store) -> dict[str, str]:
 def test_every_job_is_in_one_state(store: Store) -> None:
     """Each job is counted and listed in its state, and only there."""
     found = one_of_each(store)
-    assert store.counts() == {"q": {state: 0 if state is S.BLOCKED else 1 for state in S}}
-    assert {state: ids(store, "q", state) for state in S} == {
-        state: [found[state.value]] if state.value in found else [] for state in S
+    assert store.counts() == {"q": {state: 0 if state is S.BLOCKED else 1 for state in STATES}}
+    assert {state: ids(store, "q", state) for state in STATES} == {
+        state: [found[state.value]] if state.value in found else [] for state in STATES
     }
 
 
@@ -45,8 +46,8 @@ def test_counts(store: Store) -> None:
     """All known queues are counted by name unless some are named; an unknown one counts nothing."""
     put(store, job(queue="b"), job(queue="a"), job(queue="b"))
     assert list(store.counts()) == ["a", "b"]
-    assert store.counts()["b"] == dict.fromkeys(S, 0) | {S.QUEUED: 2}
-    assert store.counts(["b", "unknown"]) == {"b": store.counts()["b"], "unknown": dict.fromkeys(S, 0)}
+    assert store.counts()["b"] == dict.fromkeys(STATES, 0) | {S.QUEUED: 2}
+    assert store.counts(["b", "unknown"]) == {"b": store.counts()["b"], "unknown": dict.fromkeys(STATES, 0)}
     assert store.counts([]) == {}
     assert store.queues() == ["a", "b"]
 
@@ -251,8 +252,8 @@ def test_reading_never_writes(kind: str, request: pytest.FixtureRequest) -> None
     every = [*found.values(), over, due, "unknown"]
     reads: list[Callable[[], Any]] = [
         lambda: store.get(every),
-        *(lambda state=state: store.list("q", state, newest=True) for state in S),
-        *(lambda state=state: store.list("unknown", state) for state in S),
+        *(lambda state=state: store.list("q", state, newest=True) for state in STATES),
+        *(lambda state=state: store.list("unknown", state) for state in STATES),
         lambda: store.counts(["q", "unknown"]),
         store.counts,
         store.queues,

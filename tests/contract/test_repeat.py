@@ -26,7 +26,7 @@ from tests.contract.helpers import (
 )
 from winch.errors import DuplicateJob, NoSuchJob
 from winch.ids import new_id
-from winch.stores.contract import ALL_QUEUES, Call, StaleCall, Store, TallyKey, WorkerInfo
+from winch.stores.contract import ALL_QUEUES, Call, Claim, StaleCall, Store, TallyKey, WorkerInfo
 
 Verb = Callable[[Call], Any]
 
@@ -98,6 +98,27 @@ def cancel(store: Store) -> Verb:
     """Cancel a job."""
     one = add(store)
     return lambda call: store.cancel(one, call=call)
+
+
+def cancel_and_enqueue_dependents(store: Store) -> Verb:
+    """Cancel a job, and let those run that wait for it."""
+    one = add(store)
+    add(store, parents=(one,))
+    return lambda call: store.cancel(one, enqueue_dependents=True, call=call)
+
+
+def take(store: Store) -> Verb:
+    """Take a job."""
+    _, one = put(store, job(), job())
+    executor = lane(store)
+    return lambda call: claimed(store.take(executor.id, one, call=call))
+
+
+def report(store: Store) -> Verb:
+    """Report how far a job has come."""
+    add(store)
+    claim = lane(store).one()
+    return lambda call: store.report(held(claim), b"half", call=call)
 
 
 def stop(store: Store) -> Verb:
@@ -187,9 +208,14 @@ def send_command(store: Store) -> Verb:
     return lambda call: store.send(boss.id, "shutdown", call=call)
 
 
+def claimed(claim: Claim | None) -> Claim | None:
+    """A claim without its wait: that goes on, until the answer is given again."""
+    return claim and claim._replace(wait=0)
+
+
 VERBS = [
     *(enqueue, enqueue_what_vanished, annotate, enlist, enlist_executor, promote, retire, retire_worker),
-    *(cancel, stop, requeue, delete, empty, forget, pause, resume, pause_for_a_while, send_command),
+    *(cancel, cancel_and_enqueue_dependents, take, report, stop, requeue, delete, empty, forget, pause, resume, pause_for_a_while, send_command),
     *(put_entries, remove_entry, pause_entry, resume_entry, fire_entry),
 ]
 

@@ -18,6 +18,7 @@ from tests.contract.helpers import (
     snapshot,
     states,
 )
+from winch.states import STATES
 from winch.stores.contract import HISTORY, TURN_BATCH, Held, OutcomeKind, Store
 
 ENDS: list[OutcomeKind] = ["finished", "failed", "stopped"]
@@ -196,7 +197,7 @@ def test_a_hundred_outcomes_in_one_turn(store: Store) -> None:
     turn = executor.turn(*(outcome(claim, kinds[n % 5]) for n, claim in enumerate(claims)))
     assert turn.late == ()
     expected = {S.FINISHED: 20, S.FAILED: 20, S.STOPPED: 20, S.QUEUED: 40}
-    assert store.counts()["q"] == dict.fromkeys(S, 0) | expected
+    assert store.counts()["q"] == dict.fromkeys(STATES, 0) | expected
     assert ids(store, "q", S.QUEUED) == added[4::5] + added[3::5]
 
 

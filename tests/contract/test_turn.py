@@ -20,6 +20,7 @@ from tests.contract.helpers import (
     states,
 )
 from winch.errors import NotEnlisted
+from winch.states import STATES
 from winch.stores.contract import TURN_BATCH, TURN_BYTES, Held, Store
 
 
@@ -323,4 +324,4 @@ def test_a_lane_that_claims_leaves_nothing_behind(store: Store) -> None:
     """Claimed and finished, a queue is empty and known."""
     ident = add(store)
     run(store, ident)
-    assert store.counts() == {"q": dict.fromkeys(S, 0) | {S.FINISHED: 1}}
+    assert store.counts() == {"q": dict.fromkeys(STATES, 0) | {S.FINISHED: 1}}

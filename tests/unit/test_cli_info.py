@@ -7,7 +7,7 @@ import click
 
 from winch.cli.common import Place
 from winch.cli.info import QueueView, Snapshot, WorkerView, as_data, lines, raw_lines
-from winch.states import JobStatus
+from winch.states import STATES
 from winch.stores.contract import Store, WorkerInfo, WorkerRecord
 
 STORE = cast(Store, SimpleNamespace(place="/shop/jobs.db", now=lambda: 42))
@@ -15,7 +15,7 @@ STORE = cast(Store, SimpleNamespace(place="/shop/jobs.db", now=lambda: 42))
 
 def queue(name: str, *, paused: bool = False, **counts: int) -> QueueView:
     """A queue with these numbers of jobs."""
-    return QueueView(name, {state: counts.get(state.value, 0) for state in JobStatus}, paused)
+    return QueueView(name, {state: counts.get(state.value, 0) for state in STATES}, paused)
 
 
 def worker(name: str, *queues: str, alive: bool = True, jobs: tuple[str, ...] = (), **done: int) -> WorkerView:
@@ -129,7 +129,7 @@ def test_json() -> None:
     assert data["now"] == 42
     queues = cast("list[dict[str, object]]", data["queues"])
     assert queues[0]["queued"] == 3
-    assert set(queues[0]) == {"name", "paused", *(state.value for state in JobStatus)}
+    assert set(queues[0]) == {"name", "paused", *(state.value for state in STATES)}
     workers = cast("list[dict[str, object]]", data["workers"])
     assert (workers[0]["name"], workers[0]["state"], workers[0]["beat_age_ms"]) == ("w1", "idle", 1_000)
     assert "queues" not in as_data(snapshot(), queues=False)

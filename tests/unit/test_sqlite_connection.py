@@ -13,7 +13,7 @@ from winch.errors import StoreNotFound, StoreRefused
 from winch.ids import new_id
 from winch.states import JobStatus
 from winch.stores.contract import NewJob, StoreOptions
-from winch.stores.sqlite import SQLiteStore, connection, schema, transaction
+from winch.stores.sqlite import SQLiteStore, connection, schema
 from winch.stores.sqlite.sql import VERSION
 
 
@@ -121,7 +121,7 @@ def test_somebody_elses_database_is_refused(store: SQLiteStore, path: Path) -> N
 def test_time_never_goes_back(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that is set back stands still for the store, also after it was opened again."""
     before = store.enqueue([job()]).now
-    monkeypatch.setattr(transaction.time, "time_ns", lambda: (before - 3_600_000) * 1_000_000)
+    monkeypatch.setattr(connection.time, "time_ns", lambda: (before - 3_600_000) * 1_000_000)
     assert store.now() == before
     store.close()
     assert store.enqueue([job()]).now == before
@@ -132,7 +132,7 @@ def test_time_goes_on_after_a_clock_was_set_back(store: SQLiteStore, monkeypatch
     wall = store.enqueue([job()]).now
 
     def tick(at: int) -> int:
-        monkeypatch.setattr(transaction.time, "time_ns", lambda: (wall + at) * 1_000_000)
+        monkeypatch.setattr(connection.time, "time_ns", lambda: (wall + at) * 1_000_000)
         return store.enqueue([job()]).now - wall
 
     assert [tick(at) for at in (3_600_000, 0, 70, 100)] == [3_600_000, 3_600_000, 3_600_070, 3_600_100]

@@ -12,7 +12,7 @@ import click
 
 from winch.cli.common import Place, check_names, existing, say_place, url_option
 from winch.job import Job
-from winch.states import JobStatus
+from winch.states import STATES, JobStatus
 from winch.stores.contract import ALL_QUEUES, JobRecord, Store, WorkerRecord
 from winch.worker.identity import is_gone
 
@@ -44,7 +44,7 @@ class QueueView:
 
     def text(self, *, all_states: bool = False) -> str:
         """The counts as words."""
-        others = [state for state in JobStatus if state not in (JobStatus.QUEUED, *ALWAYS)]
+        others = [state for state in STATES if state not in (JobStatus.QUEUED, *ALWAYS)]
         states = [*ALWAYS, *(state for state in others if all_states or self.counts[state])]
         words = [f"{self.counts[state]} {WORDS.get(state, state.value)}" for state in states]
         return ", ".join([str(self.queued), *words]) + (" (paused)" if self.paused else "")
@@ -255,7 +255,7 @@ def as_data(snapshot: Snapshot, queues: bool = True, workers: bool = True) -> di
     data: dict[str, object] = {"store": snapshot.place.address, "now": store.now()}
     if queues:
         data["queues"] = [
-            {"name": queue.name, "paused": queue.paused, **{state.value: queue.counts[state] for state in JobStatus}}
+            {"name": queue.name, "paused": queue.paused, **{state.value: queue.counts[state] for state in STATES}}
             for queue in snapshot.queues
         ]
     if workers:

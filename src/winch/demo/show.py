@@ -15,7 +15,7 @@ from rich.table import Table
 
 from winch.demo.jobs import Count
 from winch.metrics import percentile
-from winch.states import ENDED, JobStatus
+from winch.states import ENDED, STATES, JobStatus
 from winch.stores.contract import MetricRow
 
 __all__ = ["Report", "Screen"]
@@ -107,7 +107,7 @@ def _ended(counts: Counts) -> int:
 
 
 def _states(counts: Counts) -> str:
-    return " · ".join(f"{counts[state]} {state.value}" for state in JobStatus if counts[state])
+    return " · ".join(f"{counts[state]} {state.value}" for state in STATES if counts[state])
 
 
 def _totals(report: Report) -> Table:

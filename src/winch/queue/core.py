@@ -27,7 +27,7 @@ from winch.queue.registries import (
     list_ids,
 )
 from winch.queue.using import Using
-from winch.states import JobStatus
+from winch.states import STATES, JobStatus
 from winch.stores.contract import ALL_QUEUES
 
 __all__ = ["Queue"]
@@ -224,7 +224,7 @@ class Queue(Putting, Enqueuing):
         while not store.forget(self.name):
             if not delete_jobs:
                 raise InvalidJobOperation(f"queue {self.name!r} holds jobs: delete(delete_jobs=True), or let them run")
-            for state in JobStatus:
+            for state in STATES:
                 while ids := store.list(self.name, state, limit=PAGE):
                     store.delete(ids)
 

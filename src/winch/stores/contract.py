@@ -440,6 +440,7 @@ class JobRecord:
             after the end.
         repeats: How often it has been repeated after a success; `requeue` sets it to 0.
         result: `b""` if there is none, or it is None. Before the end only a job that has been repeated has one.
+        progress: What the latest `report` said, `b""` for none.
         history: Oldest first, at most `HISTORY`.
         parent: For a callback: its parent as it was then (without that one's own `parent` and `limits`).
         limits: As they were given.
@@ -474,6 +475,7 @@ class JobRecord:
     worker: str = ""
     result: bytes = b""
     meta: bytes = b""
+    progress: bytes = b""
     history: tuple[AttemptRecord, ...] = ()
     parent: JobRecord | None = None
     repeats: int = 0
@@ -750,6 +752,25 @@ class HotPath(Protocol):
         """
         ...
 
+    def take(self, executor: str, id: str, *, call: Call | None = None) -> Claim | None:
+        """Claim this very job, as begun, whatever stands before it in its queue and also if that is paused.
+
+        What a turn would not hand out this does not either: a job whose `ttl` is over, or one that cannot be read, ends in
+        the same way; a suspect stays where it is unless this executor holds nothing and its worker runs no suspect; and
+        nothing is claimed beside a suspect. A repeated call answers the claim only while it is held.
+
+        Returns:
+            None: it is not queued (any more), or stays.
+
+        Raises:
+            NotEnlisted: The executor is not enlisted, or its worker is gone.
+        """
+        ...
+
+    def report(self, held: Held, progress: bytes, *, call: Call | None = None) -> bool:
+        """Keep with a job how far it has come, at most 255 bytes. False, and nothing: the claim is not held any more."""
+        ...
+
     def waiter(self, queues: Sequence[str]) -> Waiter:
         """Something to sleep on until one of these queues may have work."""
         ...
@@ -916,10 +937,20 @@ class Control(Protocol):
         """A queued job's place in its queue, 0 is next; None if it is not queued."""
         ...
 
-    def cancel(self, id: str, *, stop: bool = False, call: Call | None = None) -> JobStatus:
+    def children(self, id: str) -> list[str]:
+        """Ids of the jobs that wait for the next end of this one, in the order in which they came; none if it is unknown.
+
+        Those that have yet to be told of an end it already had are not among them. Many are not read in one moment.
+        """
+        ...
+
+    def cancel(
+        self, id: str, *, stop: bool = False, enqueue_dependents: bool = False, call: Call | None = None
+    ) -> JobStatus:
         """End a job that waits as `canceled`; with `stop`, one that runs as `stopped`.
 
         A stopped job's claim is taken away at once: its outcome will be late, and its worker gets the command `lost`.
+        With `enqueue_dependents` its children hear of this end as if it had finished.
 
         Returns:
             The state it had before.
@@ -1068,6 +1099,13 @@ class Store(HotPath, Liveness, Control, Protocol):
 
     created: bool
     """This object has just made the store: it was not there before."""
+
+    def clock(self) -> int:
+        """What a clock on the wall says to this caller, in milliseconds since the epoch.
+
+        It turns a point in time that a user gives into a delay. A store for tests may have a clock of its own.
+        """
+        ...
 
     def open(self, *, create: bool = True) -> None:
         """Connect now and check the schema; every verb does it by itself when needed.

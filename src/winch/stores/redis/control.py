@@ -7,6 +7,7 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from winch.errors import InvalidJobOperation
@@ -18,6 +19,9 @@ from winch.stores.redis.keys import pack_id, unpack_id
 from winch.stores.redis.records import STATES, damaged_record, job_record, tally_key
 
 __all__ = ["ControlVerbs"]
+
+_CHILDREN = 1_000
+"""So many children are looked at per call."""
 
 
 class ControlVerbs:
@@ -53,10 +57,23 @@ class ControlVerbs:
         place: int = self._calls.read("position", pack_id(id))
         return None if place < 0 else place
 
-    def cancel(self, id: str, *, stop: bool = False, call: Call | None = None) -> JobStatus:
+    def children(self, id: str) -> builtins.list[str]:
+        """See `winch.stores.contract.Control.children`."""
+        found: builtins.list[str] = []
+        for start in count(0, _CHILDREN):
+            looked_at, waiting = self._calls.read("waiting_children", pack_id(id), start, _CHILDREN)
+            found += map(unpack_id, waiting)
+            if looked_at < _CHILDREN:
+                break
+        return found
+
+    def cancel(
+        self, id: str, *, stop: bool = False, enqueue_dependents: bool = False, call: Call | None = None
+    ) -> JobStatus:
         """See `winch.stores.contract.Control.cancel`."""
+        flags = int(stop), int(enqueue_dependents)
         hint = " (stop=True stops it)"
-        return STATES[self._order("cancel", call, pack_id(id), int(stop), id=id, verb="canceled", hint=hint)]
+        return STATES[self._order("cancel", call, pack_id(id), *flags, id=id, verb="canceled", hint=hint)]
 
     def requeue(self, id: str, *, at_front: bool = False, call: Call | None = None) -> JobStatus:
         """See `winch.stores.contract.Control.requeue`."""

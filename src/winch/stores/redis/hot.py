@@ -17,6 +17,7 @@ from winch.stores.contract import (
     ENQUEUE_BATCH,
     TURN_BATCH,
     Call,
+    Claim,
     Enqueued,
     Held,
     JobRecord,
@@ -174,6 +175,28 @@ class HotVerbs:
             self._calls.change("annotate", call, pack_id(id), meta)
         except Refusal as refusal:
             raise translated(refusal, id) from None
+
+    def take(self, executor: str, id: str, *, call: Call | None = None) -> Claim | None:
+        """See `winch.stores.contract.HotPath.take`."""
+        try:
+            answer = self._calls.change("take", call, executor, pack_id(id))
+        except Refusal as refusal:
+            raise translated(refusal, f"executor {executor}") from None
+        if not answer:
+            return None
+        now, raw_id, token, raw = answer
+        return claim_of(raw_id, token, raw, now)
+
+    def report(self, held: Held, progress: bytes, *, call: Call | None = None) -> bool:
+        """See `winch.stores.contract.HotPath.report`."""
+        try:
+            return bool(self._calls.change("report", call, pack_id(held.id), held.token, progress))
+        except Refusal as refusal:
+            raise translated(refusal, held.id) from None
+
+    def clock(self) -> int:
+        """See `winch.stores.contract.Store.clock`."""
+        return time.time_ns() // 1_000_000
 
     def now(self) -> int:
         """See `winch.stores.contract.Control.now`."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 from struct import Struct
 from typing import Any, NamedTuple, cast
 
-from winch.states import ENDED, REASONS, JobStatus
+from winch.states import ENDED, REASONS, STATES, JobStatus
 from winch.stores.contract import (
     AttemptRecord,
     Claim,
@@ -41,9 +41,6 @@ __all__ = [
     "unpack_info",
 ]
 
-STATES = tuple(JobStatus)
-"""A state's position is its number in the scripts."""
-
 # Python knows no integers of 6 or 7 bytes: each is read in two or three parts.
 _HEADER = Struct("<BBBB IHB I IH  hHd IH IH IH  BIIII")
 _PAST = Struct("<IIHB IH")
@@ -64,6 +61,9 @@ _SAME = b"\xff"
 _NO_PAST = (0, 0, 0, 0, 0, 0)
 _DEFAULT_TERMS = (3, 0, 500_000, 31_536_000_000)
 """What a job has that brings none: those of `NewJob`."""
+_PROGRESS = b"\xff"
+"""A segment `meta` that begins so holds the length of the progress, the progress, and then the meta (`parts/meta.lua`)."""
+
 _SUSPECT, _BEGUN, _FRONT, _POLICY, _FAILED = 1, 2, 4, 8, 32
 _CALLBACKS, _PARENT, _LIMITED, _REPEATS = 1, 8, 32, 128
 _IN_EXTRA = _PARENT | _LIMITED | _REPEATS
@@ -112,6 +112,7 @@ class _Header(NamedTuple):
 def pack_job(job: NewJob) -> bytes:
     """A new job as `enqueue.lua` takes it."""
     queue = job.queue.encode()
+    meta = job.meta if job.meta[:1] != _PROGRESS else _PROGRESS + b"\0" + job.meta
     extra = b"".join(_entry(_EVENT[one.event] + _EACH * one.each, one.payload) for one in job.callbacks)
     features = _CALLBACKS if job.callbacks else 0
     if job.limits:
@@ -127,13 +128,13 @@ def pack_job(job: NewJob) -> bytes:
         len(terms),
         len(queue),
         len(job.payload),
-        len(job.meta),
+        len(meta),
         len(extra),
     )
     if not (job.parents or job.error):
-        return b"".join((head, terms, queue, job.payload, job.meta, extra))
+        return b"".join((head, terms, queue, job.payload, meta, extra))
     parents = [bytes((len(raw),)) + raw for raw in map(pack_id, job.parents)]
-    return b"".join((head, terms, queue, job.payload, job.meta, extra, *parents, job.error))
+    return b"".join((head, terms, queue, job.payload, meta, extra, *parents, job.error))
 
 
 def pack_jobs(jobs: Sequence[NewJob]) -> list[bytes]:
@@ -241,7 +242,7 @@ def claim_of(id: bytes, token: int, raw: bytes, now: int) -> Claim:
         unpack_id(id),
         raw[start:queue].decode(),
         raw[queue:payload],
-        raw[payload:meta],
+        _noted(raw[payload:meta])[1],
         flags & _SUSPECT == _SUSPECT,
         fails,
         attempts,
@@ -260,7 +261,8 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
     state = STATES[head.state]
     attempts, fails, crashes, reason, ended, ended_high = _past(raw)
     max_crashes, ttl, result_ttl, failure_ttl = _terms(raw)
-    queue, payload, meta, extra, result, rest = _segments(raw, *head[-5:])
+    queue, payload, noted, extra, result, rest = _segments(raw, *head[-5:])
+    progress, meta = _noted(noted)
     history = _history(rest)
     moment = _join(head.due, head.due_high)
     parent, repeats, limits = _only_some(extra, now) if head.features & _IN_EXTRA else (None, 0, ())
@@ -293,6 +295,7 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
         worker=history[-1].worker if state in _RAN and history else worker,
         result=result,
         meta=meta,
+        progress=progress,
         history=history,
         parent=parent,
         repeats=repeats,
@@ -365,6 +368,14 @@ def _limits(content: bytes) -> tuple[NewLimit, ...]:
         at += _LIMIT.size + length
         found.append(NewLimit(content[at - length : at].decode(), *numbers))
     return tuple(found)
+
+
+def _noted(noted: bytes) -> tuple[bytes, bytes]:
+    """Progress and meta of a segment `meta`."""
+    if noted[:1] != _PROGRESS:
+        return b"", noted
+    end = 2 + noted[1]
+    return noted[2:end], noted[end:]
 
 
 def _history(raw: bytes) -> tuple[AttemptRecord, ...]:

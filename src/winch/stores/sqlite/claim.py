@@ -4,22 +4,23 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from winch.states import JobStatus
-from winch.stores.contract import TURN_BATCH, TURN_BYTES, Claim, JobRecord
+from winch.stores.contract import TURN_BATCH, TURN_BYTES, Claim, Held, JobRecord
 from winch.stores.sqlite.codes import CODES
 from winch.stores.sqlite.features import LIMITED, SNAPSHOT
 from winch.stores.sqlite.limits import admit, block
 from winch.stores.sqlite.queues import with_queued
 from winch.stores.sqlite.records import snapshot_of
-from winch.stores.sqlite.settle import Seat
+from winch.stores.sqlite.settle import Seat, begin
 from winch.stores.sqlite.sql import q
-from winch.stores.sqlite.steps import end, jobs
+from winch.stores.sqlite.steps import by_ids, end, jobs
 from winch.stores.sqlite.transaction import Transaction, as_array
 
-__all__ = ["Hand", "claim", "claimed_before"]
+__all__ = ["Hand", "claim", "claimed_before", "take"]
 
 SCAN = 5 * TURN_BATCH
 """The most expired, damaged and now blocked jobs that one turn clears away."""
@@ -71,17 +72,42 @@ def claim(tx: Transaction, seat: Seat, queues: Sequence[str], room: int) -> Hand
     """Claim up to `room` jobs of these queues, in the order of the queues."""
     hand = Hand(room, tx.next_token())
     if room > 0:
-        hand.is_barred = bool(tx.one(q.holds_suspect, seat.number))
+        hand.is_barred = not _is_free(tx, seat, suspect=False)
         for name in with_queued(tx, queues):
             if tx.suspects:
                 _take_suspect(tx, seat, hand, name)
             elif hand.is_full:
                 break
             _take(tx, hand, name)
+    _hold(tx, seat, hand)
+    return hand
+
+
+def take(tx: Transaction, seat: Seat, id: str) -> int:
+    """Claim this very job, as begun. Returns its token, 0 if there is none."""
+    for job in by_ids(tx, [id]).values():
+        if job.state == _QUEUED and _is_free(tx, seat, suspect=bool(job.suspect)):
+            hand = Hand(1, tx.next_token())
+            rows = tx.db.execute(q.claimable_job, (tx.now, job.number))
+            _hand_out(tx, hand, job.queue, rows, suspect=bool(job.suspect))
+            _hold(tx, seat, hand)
+            begin(tx, seat, [Held(claim.token, claim.id) for claim in hand.claims])
+            return hand.first if hand.claims else 0
+    return 0
+
+
+def _is_free(tx: Transaction, seat: Seat, *, suspect: bool) -> bool:
+    """Whether an executor may run something beside what it holds; a suspect runs alone."""
+    if suspect:
+        return not (tx.one(q.holds_any, seat.number) or tx.one(q.runs_suspect, seat.worker))
+    return not tx.one(q.holds_suspect, seat.number)
+
+
+def _hold(tx: Transaction, seat: Seat, hand: Hand) -> None:
+    """Write the claims of a hand."""
     if hand.claims:
         tx.token = hand.claims[-1].token
         tx.db.execute(q.claim_jobs, (hand.first, seat.number, seat.name, tx.now, as_array(hand.numbers)))
-    return hand
 
 
 def claimed_before(tx: Transaction, seat: Seat, first: int, count: int, then: int) -> tuple[Claim, ...]:
@@ -98,7 +124,7 @@ def claimed_before(tx: Transaction, seat: Seat, first: int, count: int, then: in
 def _take_suspect(tx: Transaction, seat: Seat, hand: Hand, name: str) -> None:
     """The oldest suspect, if it can be the only claim and the only suspect of its worker."""
     while not hand.holds_suspect and tx.one(q.has_suspect, name):
-        if hand.claims or tx.one(q.holds_any, seat.number) or tx.one(q.runs_suspect, seat.worker):
+        if hand.claims or not _is_free(tx, seat, suspect=True):
             hand.alone = True
             return
         _scan(tx, hand, name, FIRST, 1, suspect=True)
@@ -113,7 +139,12 @@ def _take(tx: Transaction, hand: Hand, name: str) -> None:
 
 
 def _scan(tx: Transaction, hand: Hand, name: str, after: int, most: int, *, suspect: bool) -> int | None:
-    """Take what can be run, clear away what cannot. Returns the score behind which to go on for a replacement, if any.
+    """Take what can be run, clear away what cannot. Returns the score behind which to go on for a replacement, if any."""
+    return _hand_out(tx, hand, name, tx.db.execute(q.claimable, (tx.now, name, suspect, after, most)), suspect=suspect)
+
+
+def _hand_out(tx: Transaction, hand: Hand, name: str, rows: sqlite3.Cursor, *, suspect: bool) -> int | None:
+    """Turn rows of `claimable` into claims.
 
     It stops early, so that a hundred large payloads are never in memory. A hundred claims are made here per turn, hence
     the plain loop.
@@ -122,7 +153,7 @@ def _scan(tx: Transaction, hand: Hand, name: str, after: int, most: int, *, susp
     blocked: list[tuple[int, int, int]] = []
     before = len(hand.claims)
     now, token, claims, numbers, size = tx.now, hand.first + len(hand.claims), hand.claims, hand.numbers, hand.bytes
-    rows = tx.db.execute(q.claimable, (now, name, suspect, after, most))
+    after: int | None = None
     for (
         number,
         features,

@@ -173,12 +173,14 @@ class Database(ABC):
         place: What errors call it.
         deadline: Seconds that a call may wait in all.
         bells: Wake those who sleep until something happens here.
+        clock: What a clock on the wall says, in milliseconds since the epoch; tests give another one.
         on_made: Called when this object has put the schema into it.
     """
 
     place: str
     deadline: float
     bells: Bells
+    clock: Callable[[], int] = staticmethod(lambda: time.time_ns() // 1_000_000)
     on_made: Callable[[], None] = staticmethod(lambda: None)
 
     @abstractmethod
@@ -217,7 +219,7 @@ class Database(ABC):
             with self._take() as session:
                 try:
                     until = time.monotonic() + self.deadline
-                    yield Snapshot(session.db, *self._begin(session.db, q.begin_reading, q.now, until))
+                    yield Snapshot(session.db, self.clock(), *self._begin(session.db, q.begin_reading, q.now, until))
                 finally:
                     _roll_back(session.db)  # nothing was written, and it never fails
         except (sqlite3.Error, OSError) as error:
@@ -250,7 +252,8 @@ class Database(ABC):
         until = time.monotonic() + self.deadline
         try:
             self._line_up(session, until)
-            return Transaction(session.db, *self._begin(session.db, q.begin_writing, q.meta, until))
+            row = self._begin(session.db, q.begin_writing, q.meta, until)
+            return Transaction(session.db, self.clock(), *row)
         finally:
             self._let_pass(session)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from winch.errors import InvalidJobOperation, NoSuchJob, NotEnlisted
 from winch.states import ENDED, JobStatus
+from winch.states import STATES as EVERY_STATE
 from winch.stores.contract import Call, JobRecord, LimitRecord, MetricRow, TallyKey
 from winch.stores.sqlite.base import Verbs
 from winch.stores.sqlite.codes import CODES, STATES, is_ended
@@ -57,7 +58,9 @@ class ControlVerbs(Verbs):
         with self._database.read() as at:
             return at.one(q.position, id)
 
-    def cancel(self, id: str, *, stop: bool = False, call: Call | None = None) -> JobStatus:
+    def cancel(
+        self, id: str, *, stop: bool = False, enqueue_dependents: bool = False, call: Call | None = None
+    ) -> JobStatus:
         """End a job that waits as `canceled`; with `stop`, one that runs as `stopped`."""
 
         def step(tx: Transaction) -> int:
@@ -65,10 +68,10 @@ class ControlVerbs(Verbs):
             if is_ended(job.state):
                 raise InvalidJobOperation(f"{id} has ended: it is {STATES[job.state]}")
             if STATES[job.state] is not JobStatus.STARTED:
-                end(tx, job, JobStatus.CANCELED, "")
+                end(tx, job, JobStatus.CANCELED, "", met=enqueue_dependents)
             elif stop:
                 lose(tx, job)
-                end(tx, attempt(tx, job, "stopped", "stopped"), JobStatus.STOPPED, "stopped")
+                end(tx, attempt(tx, job, "stopped", "stopped"), JobStatus.STOPPED, "stopped", met=enqueue_dependents)
             else:
                 raise InvalidJobOperation(f"{id} is running: only stop=True ends it")
             return job.state
@@ -153,6 +156,11 @@ class ControlVerbs(Verbs):
         with self._database.read() as at:
             return at.now
 
+    def children(self, id: str) -> list[str]:
+        """Ids of the jobs that wait for the next end of this one, in the order in which they came."""
+        with self._database.read() as at:
+            return at.column(q.waiting_children, id)
+
     # After all that name the type `list` in this class.
     def list(
         self, queue: str, state: JobStatus, *, offset: int = 0, limit: int = 100, newest: bool = False
@@ -177,7 +185,7 @@ def _delete(tx: Transaction, found: Sequence[Job]) -> int:
 
 
 def _counts(at: Snapshot, queue: str, started: int) -> dict[JobStatus, int]:
-    counts = dict.fromkeys(JobStatus, 0)
+    counts = dict.fromkeys(EVERY_STATE, 0)
     counts |= {STATES[code]: count for code, count in at.db.execute(q.counts, (queue,))}
     counts[JobStatus.STARTED] = started
     for state in ENDED:

@@ -13,6 +13,7 @@ from winch.stores.contract import (
     ENQUEUE_BATCH,
     TURN_BATCH,
     Call,
+    Claim,
     Enqueued,
     Held,
     JobRecord,
@@ -23,7 +24,7 @@ from winch.stores.contract import (
     Waiter,
 )
 from winch.stores.sqlite.base import Verbs
-from winch.stores.sqlite.claim import Hand, claim, claimed_before
+from winch.stores.sqlite.claim import Hand, claim, claimed_before, take
 from winch.stores.sqlite.codes import STATES, is_ended
 from winch.stores.sqlite.create import create
 from winch.stores.sqlite.faults import StoreFull
@@ -142,6 +143,21 @@ class HotVerbs(Verbs):
             wanted = [id for id in dict.fromkeys(ids) if id in ended] or [id for id, _ in states[:1]]
             found = records(snapshot, wanted)
         return [found[id] for id in wanted]
+
+    def take(self, executor: str, id: str, *, call: Call | None = None) -> Claim | None:
+        """Claim this very job, as begun."""
+        with self._database.write() as tx:
+            seat = seat_of(tx, executor)
+            kept = tx.kept(call)
+            token: int = kept[0] if kept else take(tx, seat, id)
+            if not kept:
+                tx.keep(call, token)
+            claims = claimed_before(tx, seat, token, 1, tx.now) if token else ()
+        return claims[0] if claims else None
+
+    def report(self, held: Held, progress: bytes, *, call: Call | None = None) -> bool:
+        """Keep with a job how far it has come, while the claim is held."""
+        return self._once(call, lambda tx: tx.db.execute(q.report, (progress, held.id, held.token)).rowcount > 0)
 
     def annotate(self, id: str, meta: bytes, *, call: Call | None = None) -> None:
         """Replace a job's meta."""

@@ -370,6 +370,11 @@ SELECT number, features, score, ttl > 0 AND enqueued_at + ttl <= ?1 AND fails + 
        id, payload, meta, fails, attempts, crashes, created_at, enqueued_at, priority, repeats
 FROM jobs WHERE queue = ?2 AND state = {queued} AND suspect = ?3 AND score > ?4 ORDER BY score LIMIT ?5
 
+-- name: claimable_job
+SELECT number, features, score, ttl > 0 AND enqueued_at + ttl <= ?1 AND fails + crashes + attempts = 0,
+       id, payload, meta, fails, attempts, crashes, created_at, enqueued_at, priority, repeats
+FROM jobs WHERE number = ?2
+
 -- name: claimed
 SELECT number, features,
        token, id, queue, payload, meta, suspect, fails, attempts, crashes, created_at, enqueued_at, ?1 - enqueued_at, priority,
@@ -402,7 +407,8 @@ SELECT id, state FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND (ex
 -- name: records
 SELECT number, features, id, queue, state, payload, reason, priority, fails, crashes, max_crashes, attempts, suspect, begun,
        created_at, enqueued_at, started_at, ended_at, due_at, expires_at, ttl, result_ttl, failure_ttl, pending, on_failure,
-       token, coalesce((SELECT executors.id FROM executors WHERE executors.number = executor), ''), worker, result, meta, repeats
+       token, coalesce((SELECT executors.id FROM executors WHERE executors.number = executor), ''), worker, result, meta,
+       progress, repeats
 FROM jobs WHERE id IN (SELECT value FROM json_each(?1)) AND (expires_at = 0 OR expires_at > ?2)
 
 -- name: attempts
@@ -411,6 +417,14 @@ WHERE job IN (SELECT value FROM json_each(?)) ORDER BY job, number
 
 -- name: annotate
 UPDATE jobs SET meta = ? WHERE number = ?
+
+-- name: report
+UPDATE jobs SET progress = ? WHERE id = ? AND token = ? AND state = {started}
+
+-- Those behind the last end that has still to be told.
+-- name: waiting_children
+SELECT jobs.id FROM children JOIN jobs ON number = child
+WHERE parent = ?1 AND place > coalesce((SELECT max(upto) FROM firing WHERE parent = ?1), 0) ORDER BY place
 
 -- ==== workers ====
 

@@ -58,7 +58,7 @@ def _record(at: Snapshot, row: tuple[Any, ...], attempts: list[tuple[int, Attemp
     number, features, *values = row
     fields = dict(zip(_COLUMNS, values, strict=True))
     state = STATES.get(fields["state"])
-    if state is None or not all(isinstance(fields[name], bytes) for name in ("payload", "meta", "result")):
+    if state is None or not all(isinstance(fields[name], bytes) for name in ("payload", "meta", "progress", "result")):
         return _damaged(at, fields)
     fields["state"] = state
     fields["suspect"] = bool(fields["suspect"])

@@ -52,6 +52,7 @@ CREATE TABLE jobs (
     worker      TEXT    NOT NULL DEFAULT '',
     payload     BLOB    NOT NULL,
     meta        BLOB    NOT NULL DEFAULT x'',
+    progress    BLOB    NOT NULL DEFAULT x'', -- how far it says it has come
     result      BLOB    NOT NULL DEFAULT x'',
     CHECK ((state = {started}) = (token > 0)),
     CHECK ((state = {started}) = (executor IS NOT NULL)),

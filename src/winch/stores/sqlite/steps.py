@@ -238,8 +238,20 @@ def expiry(now: int, ttl: int) -> int:
     return now + ttl if ttl >= 0 else FOREVER
 
 
-def end(tx: Transaction, job: Job, state: JobStatus, reason: str, result: bytes = b"", *, ended: int = 0) -> None:
-    """The one place where a job becomes terminal: result, retention, callbacks, children."""
+def end(
+    tx: Transaction,
+    job: Job,
+    state: JobStatus,
+    reason: str,
+    result: bytes = b"",
+    *,
+    ended: int = 0,
+    met: bool = False,
+) -> None:
+    """The one place where a job becomes terminal: result, retention, callbacks, children.
+
+    With `met` the children hear that it finished, whatever it did.
+    """
     ttl = job.result_ttl if state is JobStatus.FINISHED else job.failure_ttl
     _let_go(tx, job)
     if job.features & PARENTS:
@@ -251,7 +263,7 @@ def end(tx: Transaction, job: Job, state: JobStatus, reason: str, result: bytes 
     if state in _EVENTS:
         call_back(tx, job, _EVENTS[state])
     if job.features & CHILDREN:
-        tx.db.execute(q.fire_children, {"parent": job.id, "met": state is JobStatus.FINISHED})
+        tx.db.execute(q.fire_children, {"parent": job.id, "met": met or state is JobStatus.FINISHED})
     if ttl == 0:
         vanish(tx, job)
 

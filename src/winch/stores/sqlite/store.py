@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,9 +23,12 @@ class SQLiteStore(HotVerbs, LivenessVerbs, ControlVerbs, CronVerbs):
         path: Of the file, made absolute at once; None keeps all in the memory of this process.
         options: `deadline`, and in `extra` `synchronous`: `normal` survives the crash of any process, `full` also that of
             the machine without losing the last moments.
+        clock: Tells the time in milliseconds since the epoch, instead of the machine's clock: for tests.
     """
 
-    def __init__(self, path: str | Path | None, options: StoreOptions | None = None) -> None:
+    def __init__(
+        self, path: str | Path | None, options: StoreOptions | None = None, clock: Callable[[], int] | None = None
+    ) -> None:
         options = options or StoreOptions()
         synchronous = options.extra.get("synchronous", "normal")
         database: Database
@@ -39,12 +43,18 @@ class SQLiteStore(HotVerbs, LivenessVerbs, ControlVerbs, CronVerbs):
             )
         super().__init__(database)
         database.on_made = self._made
+        if clock is not None:
+            database.clock = clock
         self.place = database.place
         self.deadline = options.deadline
         self.created = False
 
     def _made(self) -> None:
         self.created = True
+
+    def clock(self) -> int:
+        """What a clock on the wall says to this caller, in milliseconds since the epoch."""
+        return self._database.clock()
 
     def open(self, *, create: bool = True) -> None:
         """Connect now and check the schema; every verb does it by itself when needed.

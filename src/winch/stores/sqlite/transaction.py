@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,12 +25,17 @@ class Snapshot:
         db: The connection, in a transaction.
         now: Milliseconds since the epoch: this machine's clock, but never earlier than anybody has seen here. Where the
             clock was set back, time goes on from there as fast as the clock does.
-        wall: What the clock says.
+        wall: What the clock says now.
+
+    Args:
+        clock: The same.
+        now: The latest time that anybody has seen here.
+        wall: What the clock said then.
     """
 
-    def __init__(self, db: sqlite3.Connection, now: int, wall: int) -> None:
+    def __init__(self, db: sqlite3.Connection, clock: int, now: int, wall: int) -> None:
         self.db = db
-        self.wall = time.time_ns() // 1_000_000
+        self.wall = clock
         self.now = max(self.wall, now + max(0, self.wall - wall))
 
     def one(self, query: str, *values: object) -> Any:
@@ -56,6 +60,7 @@ class Transaction(Snapshot):
     def __init__(
         self,
         db: sqlite3.Connection,
+        clock: int,
         now: int,
         wall: int,
         token: int,
@@ -65,7 +70,7 @@ class Transaction(Snapshot):
         sampled: int,
         suspects: int,
     ) -> None:
-        super().__init__(db, now, wall)
+        super().__init__(db, clock, now, wall)
         self.token = token
         self.back = back
         self.front = front

@@ -9,7 +9,7 @@
 -- Returns  1
 -- Errors   NOSUCHJOB, STALECALL
 --- @include parts/call
---- @include parts/record
+--- @include parts/meta
 
 local earlier = earlier_answer()
 if earlier then return earlier end
@@ -17,8 +17,6 @@ local job = read(ARGV[3])
 if not job or is_over(job) then return redis.error_reply('NOSUCHJOB') end
 
 needs_memory()
-local before = #job.queue + job.payload_size
-job.body = string.sub(job.body, 1, before) .. ARGV[4] .. string.sub(job.body, before + job.meta_size + 1)
-job.meta_size = #ARGV[4]
-write(job)
+local progress = noted_of(job)
+note(job, progress, ARGV[4])
 return keep(1)

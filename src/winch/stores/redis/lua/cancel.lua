@@ -4,6 +4,7 @@
 -- ARGV[1], ARGV[2]  channel and number of the call
 -- ARGV[3]  id
 -- ARGV[4]  "1" to stop it if it runs
+-- ARGV[5]  "1" to tell its children that it finished
 --
 -- Guard    the job exists and has not ended; if it runs, stop is asked for.
 -- Returns  the state it had
@@ -13,12 +14,14 @@
 --- @include parts/attempt
 --- @include parts/lose
 
+local TOLD = ARGV[5] == '1' and FINISHED or nil
+
 local function stop(job)
   local _, worker = holder_of(job)
   local name = worker and redis.call('HGET', P .. 'worker:' .. worker, 'name') or ''
   lose(job)
   attempt(job, KIND_STOPPED, STOP_ASKED, name, job.started, NOW, '')
-  end_job(job, STOPPED, STOP_ASKED)
+  end_job(job, STOPPED, STOP_ASKED, NOW, TOLD)
 end
 
 local earlier = earlier_answer()
@@ -35,6 +38,6 @@ look_at_loser(job)
 count()
 
 goes_on_without_memory()
-if before == STARTED then stop(job) else end_job(job, CANCELED, 0) end
+if before == STARTED then stop(job) else end_job(job, CANCELED, 0, NOW, TOLD) end
 finish()
 return keep(before)

@@ -57,8 +57,9 @@ local function remove_record(job, how)
   redis.call('DEL', record_key(job.id))
 end
 
--- Ends a job. `ended` is when, NOW if it is not given; the result of one that finished is the caller's to set before.
-local function end_job(job, state, reason, ended)
+-- Ends a job. `ended` is when, NOW if it is not given; `told` the end state that its children hear, if it is another; the
+-- result of one that finished is the caller's to set before.
+local function end_job(job, state, reason, ended, told)
   leave(job)
   local ttl = state == FINISHED and job.result_ttl or job.failure_ttl
   job.state, job.reason, job.ended, job.pending = state, reason, ended or NOW, 0
@@ -67,10 +68,11 @@ local function end_job(job, state, reason, ended)
   if state ~= FINISHED then job.result = '' end
   tell_waiters(job)
   if EVENTS[state] then call_back(job, state) end
+  told = told or state
   if ttl == 0 then
-    remove_record(job, state == FINISHED and FINISHED or GONE)
+    remove_record(job, told == FINISHED and FINISHED or GONE)
   else
-    fire_children(job, state)
+    fire_children(job, told)
     enter(job, state)
   end
 end

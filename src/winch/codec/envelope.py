@@ -54,6 +54,7 @@ class CallData(NamedTuple):
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     run: RunOptions
+    parents: tuple[str, ...] = ()
 
 
 class _Text(str):
@@ -78,7 +79,13 @@ def pickle_permitted() -> bool:
 # ---- out ------------------------------------------------------------------------------------------------------------
 
 
-def dumps_call(function: str, args: Sequence[Any], kwargs: Mapping[str, Any], run: RunOptions = DEFAULT_RUN) -> bytes:
+def dumps_call(
+    function: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    run: RunOptions = DEFAULT_RUN,
+    parents: Sequence[str] = (),
+) -> bytes:
     """A call as bytes.
 
     Args:
@@ -86,6 +93,7 @@ def dumps_call(function: str, args: Sequence[Any], kwargs: Mapping[str, Any], ru
         args: Positional arguments.
         kwargs: Keyword arguments.
         run: What a worker needs to know.
+        parents: Ids of the jobs that it waits for. They do not count against the limit.
 
     Raises:
         EncodeError: An argument cannot be encoded; names it, its type, and what to do.
@@ -97,9 +105,11 @@ def dumps_call(function: str, args: Sequence[Any], kwargs: Mapping[str, Any], ru
         body = dumps_json([list(args), dict(kwargs)], f"the arguments of {function}")
     else:
         body = dumps_pickle((tuple(args), dict(kwargs)), f"the arguments of {function}")
-    payload = _VERSION + pack([function, None if run is DEFAULT_RUN else _dumps_run(run), body])
-    if len(payload) > WARN_PAYLOAD:
-        _check_size(function, len(payload))
+    options = None if run is DEFAULT_RUN else _dumps_run(run)
+    payload = _VERSION + pack([function, options, body, list(parents)] if parents else [function, options, body])
+    size = len(payload) - sum(map(len, parents))
+    if size > WARN_PAYLOAD:
+        _check_size(function, size)
     return payload
 
 
@@ -196,8 +206,8 @@ def load_call(payload: bytes, load_class: LoadClass) -> CallData:
         NewerPayload: A newer winch wrote it.
         DecodeError: It is damaged, names a class that may not be loaded, or is pickled and that is not permitted.
     """
-    function, run, body = _open(payload)
-    return CallData(function, *_load_arguments(body, run, load_class), run)
+    function, run, body, parents = _open(payload)
+    return CallData(function, *_load_arguments(body, run, load_class), run, parents)
 
 
 def head(payload: bytes) -> CallData:
@@ -207,28 +217,29 @@ def head(payload: bytes) -> CallData:
         NewerPayload: A newer winch wrote it.
         DecodeError: Function and options cannot be read.
     """
-    function, run, body = _open(payload)
+    function, run, body, parents = _open(payload)
     if run.codec == "pickle":
-        return CallData(function, (_Text(f"<{len(body):,} pickled bytes>"),), {}, run)
+        return CallData(function, (_Text(f"<{len(body):,} pickled bytes>"),), {}, run, parents)
     try:
         args, kwargs = _load_arguments(body, run, None)
     except DecodeError as error:
-        return CallData(function, (_Text(f"<{len(body):,} bytes that cannot be read: {error}>"),), {}, run)
-    return CallData(function, args, kwargs, run)
+        return CallData(function, (_Text(f"<{len(body):,} bytes that cannot be read: {error}>"),), {}, run, parents)
+    return CallData(function, args, kwargs, run, parents)
 
 
-def _open(payload: bytes) -> tuple[str, RunOptions, bytes]:
+def _open(payload: bytes) -> tuple[str, RunOptions, bytes, tuple[str, ...]]:
     if payload[:1] != _VERSION:
         if payload and payload[0] > VERSION and payload[0] < 0x20:
             raise NewerPayload(f"version {payload[0]} of the payload, this winch reads {VERSION}: update it")
         raise DecodeError("this is no payload of winch")
     try:
-        function, run, body = read_one(payload[1:])
+        function, run, body, *more = read_one(payload[1:])
+        parents = tuple(more[0]) if more else ()
     except (ValueError, TypeError) as error:
         raise DecodeError(f"damaged payload: {error}") from error
     if type(function) is not str or type(body) is not bytes or type(run) not in (bytes, type(None)):
         raise DecodeError("damaged payload: no function, no arguments or no options")
-    return function, DEFAULT_RUN if run is None else _load_run(run), body
+    return function, DEFAULT_RUN if run is None else _load_run(run), body, parents
 
 
 @lru_cache(maxsize=1024)

@@ -668,13 +668,13 @@ class ModelStore:
 
     def take(self, executor: str, id: str, *, call: Call | None = None) -> Claim | None:
         with self.lock:
-            if executor not in self.executors:
-                raise NotEnlisted(executor)
             claim = self.take_one(executor, id, call=call)
             return claim if claim and self.holds(executor, claim.token, id) else None
 
     @numbered
     def take_one(self, executor: str, id: str, *, call: Call | None) -> Claim | None:
+        if executor not in self.executors:
+            raise NotEnlisted(executor)
         job = self.look(id)
         if job is None or job.state is not S.QUEUED:
             return None

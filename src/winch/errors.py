@@ -156,13 +156,13 @@ class _AboutJob(EnqueueError):
 
 
 class DuplicateJob(_AboutJob):
-    """The id is in use by a job that has not ended.
+    """The id is in use by a job that has not ended, or one that is `unique` has not.
 
     Attributes:
-        job_id: The id.
+        job_id: The id, under which that job can be fetched.
     """
 
-    advice = "give another job_id, or cancel the job that has it"
+    advice = "give another job_id (or another unique), or cancel the job that has it"
 
 
 class UnknownDependency(_AboutJob, LookupError):

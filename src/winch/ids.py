@@ -7,7 +7,7 @@ import os
 import time
 import uuid
 
-__all__ = ["callback_id", "new_id"]
+__all__ = ["callback_id", "incarnation_key", "new_id", "unique_id"]
 
 
 _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
@@ -49,3 +49,19 @@ def callback_id(parent: str, event: str, created_at: int, attempts: int, place: 
     text = f"{parent}:{event}:{created_at}:{attempts}" + (f":{place}" if place else "")
     digest = hashlib.sha1(text.encode(), usedforsecurity=False)
     return str(uuid.UUID(bytes=digest.digest()[:16]))
+
+
+def incarnation_key(job: str, created_at: int, repeats: int = 0) -> str:
+    """A key of one job among all that ever use its id, in the form of a UUID.
+
+    Args:
+        job: The job's id.
+        created_at: The job's, which differs between two jobs that used the id one after the other.
+        repeats: How often it has been repeated.
+    """
+    return str(uuid.UUID(bytes=hashlib.sha256(f"{job}:{created_at}:{repeats}".encode()).digest()[:16]))
+
+
+def unique_id(what: bytes) -> str:
+    """The id of the one job that may be under way for something: `u-` and half of a SHA-256, so that nobody finds a clash."""
+    return f"u-{hashlib.sha256(what).hexdigest()[:32]}"

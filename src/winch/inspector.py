@@ -16,7 +16,7 @@ from winch import codec
 from winch.errors import DecodeError, InvalidJobOperation, InvalidOption, NoSuchJob
 from winch.job import Connection, Job, get_store
 from winch.options import check_queue
-from winch.states import ENDED, REASONS, WAITING, JobStatus
+from winch.states import ENDED, REASONS, STATES, WAITING, JobStatus
 from winch.stores.contract import JobRecord, Store
 
 __all__ = ["Bulk", "Inspector", "JobFilter"]
@@ -123,7 +123,7 @@ class Inspector:
         wanted = wanted or JobFilter()
         if wanted == JobFilter(wanted.queues, wanted.states):  # nothing else was given
             counts = self.connection.counts(wanted.queues or None)
-            return sum(found[state] for found in counts.values() for state in wanted.states or JobStatus)
+            return sum(found[state] for found in counts.values() for state in wanted.states or STATES)
         return sum(1 for _ in self.find(wanted))
 
     # ---- changing many ----
@@ -215,7 +215,7 @@ def _within(wanted: JobFilter, possible: frozenset[JobStatus]) -> JobFilter:
 
 def _by_index(store: Store, wanted: JobFilter, newest: bool) -> Iterator[JobRecord]:
     for queue in wanted.queues or store.queues():
-        for state in wanted.states or JobStatus:
+        for state in wanted.states or STATES:
             offset = 0
             while ids := store.list(queue, state, offset=offset, limit=PAGE, newest=newest):
                 offset += len(ids)

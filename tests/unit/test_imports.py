@@ -16,7 +16,21 @@ SOURCE = Path(__file__).parents[2] / "src"
 # From low to high (DESIGN.md section 3). A name stands for winch.<name> and all modules below it; "" is winch itself.
 # A module may import from its own layer and from lower ones.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "states", "options", "config", "callables", "codec", "events", "ids", "metrics", "polling"}),
+    frozenset(
+        {
+            "errors",
+            "states",
+            "options",
+            "config",
+            "callables",
+            "codec",
+            "events",
+            "identity",
+            "ids",
+            "metrics",
+            "polling",
+        }
+    ),
     frozenset({"stores"}),
     frozenset({"job", "running"}),
     frozenset({"queue", "registry", "group", "decorators", "cron", "suspension", "webhooks"}),
@@ -31,10 +45,12 @@ LAZY: Mapping[tuple[str, str], str] = {
     ("winch.codec.envelope", "pickle"): "opt-in",
     ("winch.compat.rqdb", "pickle"): "only with consent",
     ("winch.config", "tomllib"): "only where there is a file",
-    ("winch.job.handle", "asyncio"): "only for aresult",
+    ("winch.job.awaiting", "asyncio"): "only for aresult",
     ("winch.stores", "winch.stores.sqlite"): "each store loads its driver, and only one is used",
     ("winch.stores", "winch.stores.redis"): "each store loads its driver, and only one is used",
     ("winch.queue.putting", "winch.queue.batching"): "imports asyncio, only for aenqueue",
+    ("winch.queue.putting", "asyncio"): "only for aenqueue",
+    ("winch.queue.inlining", "winch.running.inline"): "imports asyncio, only where jobs run at once",
 }
 
 # What `import winch` must not load: each costs more than all of winch, or is needed by one store or the CLI only.

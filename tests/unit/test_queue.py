@@ -25,7 +25,7 @@ from winch.errors import (
     UnimportableFunction,
     UnknownDependency,
 )
-from winch.queue import calls
+from winch.job import making
 from winch.stores import open_store
 from winch.stores.contract import Enqueued, NewJob, Store
 
@@ -322,7 +322,7 @@ def test_queues_are_equal_by_name(store: Store) -> None:
 
 def test_a_function_that_workers_would_refuse(queue: Queue, caplog: pytest.LogCaptureFixture) -> None:
     """Is enqueued all the same, and warned of once."""
-    calls._judged.discard("math.factorial")  # pyright: ignore[reportPrivateUsage]
+    making._judged.discard("math.factorial")  # pyright: ignore[reportPrivateUsage]
     with caplog.at_level(logging.WARNING, "winch"):
         queue.enqueue("math.factorial", 3)
         queue.enqueue("math.factorial", 3)
@@ -331,7 +331,7 @@ def test_a_function_that_workers_would_refuse(queue: Queue, caplog: pytest.LogCa
 
 def test_a_module_that_does_not_exist(queue: Queue, caplog: pytest.LogCaptureFixture) -> None:
     """The warning does not advise to allow it."""
-    calls._judged.discard("nomodule.f")  # pyright: ignore[reportPrivateUsage]
+    making._judged.discard("nomodule.f")  # pyright: ignore[reportPrivateUsage]
     with caplog.at_level(logging.WARNING, "winch"):
         queue.enqueue("nomodule.f")
     assert "there is no module 'nomodule' in" in caplog.text
@@ -342,12 +342,12 @@ def test_pickled_arguments_that_workers_would_refuse(queue: Queue, caplog: pytes
     """Are enqueued all the same, and warned of once, unless the settings permit them."""
     codec.permit_pickle()
     try:
-        calls._judge_pickle.cache_clear()  # pyright: ignore[reportPrivateUsage]
+        making._judge_pickle.cache_clear()  # pyright: ignore[reportPrivateUsage]
         queue.enqueue(send, object(), codec="pickle")
     finally:
         codec.permit_pickle(False)
     assert not caplog.records
-    calls._judge_pickle.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    making._judge_pickle.cache_clear()  # pyright: ignore[reportPrivateUsage]
     for _ in range(2):
         queue.enqueue(send, object(), codec="pickle")
     assert ["WINCH_PICKLE=1" in record.getMessage() for record in caplog.records] == [True]

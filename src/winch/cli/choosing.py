@@ -11,7 +11,7 @@ import click
 from winch.cli.common import existing, say_place
 from winch.cli.types import duration
 from winch.inspector import Bulk, Inspector, JobFilter
-from winch.states import REASONS, JobStatus
+from winch.states import REASONS, STATES, JobStatus
 
 __all__ = ["changes_jobs", "chooses_jobs", "job_filter", "run_change"]
 
@@ -25,7 +25,7 @@ _CHOOSING = (
         "-s",
         "--state",
         "states",
-        type=click.Choice([state.value for state in JobStatus]),
+        type=click.Choice([state.value for state in STATES]),
         multiple=True,
         help="In this state. May be repeated.",
     ),

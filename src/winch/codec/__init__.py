@@ -8,7 +8,8 @@ There are two decoders. The *typed* one rebuilds enums and dataclasses, and asks
 what may be imported. The *plain* one shows them as data (`Shown`) and imports nothing.
 
 A call is `01` (the version), then MessagePack: `[function, options or nil, arguments]`; options and arguments are bytes of
-their own, so that damaged arguments leave the function readable. With dependencies a fourth element lists their ids. A result is `01`, a letter for its codec, its bytes.
+their own, so that damaged arguments leave the function readable. With dependencies a fourth element
+lists their ids. A result is `01`, a letter for its codec, its bytes.
 
 Pickle runs code of whoever wrote the bytes, so `permit_pickle()` must have been called in the process that loads it. The
 worker does when it is started with `WINCH_PICKLE=1`.

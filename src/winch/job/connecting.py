@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -12,7 +14,7 @@ from winch.config import settings
 from winch.stores import open_store
 from winch.stores.contract import Store
 
-__all__ = ["Connection", "get_store", "local_admission", "use_admission", "use_url"]
+__all__ = ["Connection", "get_store", "local_admission", "stand_in", "use_admission", "use_url"]
 
 Connection: TypeAlias = Any
 """A Store, a URL, a `redis.Redis`, or an import path such as `shop.redis:client`. None: `WINCH_URL`, else the project's."""
@@ -21,6 +23,7 @@ _logger = logging.getLogger("winch")
 _opened: dict[str | int, tuple[object, Store]] = {}
 _admission: list[Admission] = []
 _url: list[str] = []
+_stand_ins: list[Store] = []
 
 
 def get_store(connection: Connection = None) -> Store:
@@ -32,6 +35,8 @@ def get_store(connection: Connection = None) -> Store:
     """
     if connection is not None and hasattr(connection, "await_end"):
         return cast(Store, connection)
+    if _stand_ins:
+        return _stand_ins[-1]
     target: Any = _default_url() if connection is None else connection
     key = target if isinstance(target, str) else id(target)
     known = _opened.get(key)
@@ -46,6 +51,16 @@ def get_store(connection: Connection = None) -> Store:
 def use_url(url: str) -> None:
     """Take this store by default from now on, whatever becomes of the environment: the worker's, inside a worker."""
     _url[:] = [url]
+
+
+@contextmanager
+def stand_in(store: Store) -> Generator[Store]:
+    """While this lasts every queue lives in this store, whatever its connection: for tests. A Store given as such is kept."""
+    _stand_ins.append(store)
+    try:
+        yield store
+    finally:
+        _stand_ins.remove(store)
 
 
 def _default_url() -> str:

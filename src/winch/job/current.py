@@ -26,7 +26,7 @@ def current_job() -> Job[Any] | None:
         return None
     known = _handle.get()
     if known is None or known.running is not running:
-        known = _Handle(running, Job[Any].from_claim(running.store, running.claim))
+        known = _Handle(running, Job[Any].from_claim(running.store, running.claim, running))
         _handle.set(known)
     return known.job
 

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
-from typing import NamedTuple
 
 from winch.stores.contract import Claim, Store
 
 __all__ = ["Running", "current"]
 
 
-class Running(NamedTuple):
-    """The claim that is being run here."""
+class Running:
+    """The claim that is being run here.
 
-    store: Store
-    claim: Claim
+    Attributes:
+        store: Where it lives.
+        claim: The job's.
+        at_end: Called when the attempt is over and before it is settled, if somebody has left something to do. It must
+            not raise.
+    """
+
+    __slots__ = ("at_end", "claim", "store")
+
+    def __init__(self, store: Store, claim: Claim) -> None:
+        self.store = store
+        self.claim = claim
+        self.at_end: Callable[[], None] | None = None
 
 
 current: ContextVar[Running | None] = ContextVar("winch_current", default=None)

@@ -7,35 +7,29 @@ from datetime import UTC, datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from winch import codec
-from winch.codec import CallData, ErrorInfo
+from winch.codec import CallData
+from winch.ids import incarnation_key
 from winch.job.connecting import local_admission
 from winch.job.describing import describe_call
-from winch.states import JobStatus
-from winch.stores.contract import Claim, JobRecord, NewJob, OutcomeKind, Store
+from winch.job.progress import Progress, Reporter, load_progress
+from winch.states import ENDED, JobStatus
+from winch.stores.contract import Claim, JobRecord, NewJob, Store
 
-__all__ = ["Attempt", "JobView", "record_of_claim", "record_of_new", "ttl_seconds"]
+__all__ = ["Draft", "JobView", "record_of_claim", "record_of_new", "ttl_seconds"]
 
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Attempt(NamedTuple):
-    """One run of a job.
+class Draft(NamedTuple):
+    """A job that is made and not enqueued.
 
     Attributes:
-        worker: The worker's name, `""` if it is not known.
-        started_at: Aware, UTC.
-        ended_at: Aware, UTC.
-        outcome: `finished`, `failed`, `retry`, `returned` or `stopped`.
-        error: What went wrong, if anything did.
-        reason: One of `winch.states.REASONS`.
+        new: As the store will take it.
+        function: What it calls, or the path of it.
     """
 
-    worker: str
-    started_at: datetime
-    ended_at: datetime
-    outcome: OutcomeKind
-    error: ErrorInfo | None
-    reason: str
+    new: NewJob
+    function: Callable[..., Any] | str
 
 
 def _moment(milliseconds: int) -> datetime | None:
@@ -50,7 +44,7 @@ def ttl_seconds(milliseconds: int) -> float:
 class JobView(Generic[R_co]):
     """A job as it was when it was last read."""
 
-    __slots__ = ("_call", "_id", "_meta", "_source", "_store", "_typed")
+    __slots__ = ("_call", "_draft", "_id", "_meta", "_reporter", "_source", "_store", "_typed")
 
     def __init__(self, store: Store, job_id: str, source: JobRecord | Callable[[], JobRecord]) -> None:
         self._store = store
@@ -59,6 +53,8 @@ class JobView(Generic[R_co]):
         self._call: CallData | None = None
         self._typed: CallData | None = None
         self._meta: dict[str, Any] | None = None
+        self._draft: Draft | None = None
+        self._reporter: Reporter | None = None
 
     @property
     def id(self) -> str:
@@ -141,6 +137,32 @@ class JobView(Generic[R_co]):
         return self.record.priority
 
     @property
+    def attempt(self) -> int:
+        """The number of its attempt, from 1: the one that runs, or will run next; once it has ended the last one."""
+        return max(1, self.record.attempts + (self.record.state not in ENDED))
+
+    @property
+    def idempotency_key(self) -> str:
+        """A key for calls that must happen once, such as a payment: 36 characters, for the header `Idempotency-Key`.
+
+        The same in all attempts of a job, also after a requeue. Each repeat has its own, and so has a later job that uses
+        the id again.
+        """
+        return incarnation_key(self._id, self.record.created_at, self.record.repeats)
+
+    @property
+    def progress_value(self) -> Progress | None:
+        """What its latest attempt has said of its progress, None for nothing. See `Job.progress`."""
+        told = load_progress(self.record.progress)
+        return told[1] if told and (told[0] == self.attempt or self.record.state is not JobStatus.STARTED) else None
+
+    @property
+    def percent(self) -> float | None:
+        """`progress_value` as a percentage, 0 to 100; None if it said nothing, or no total."""
+        told = self.progress_value
+        return None if told is None else told.percent
+
+    @property
     def timeout(self) -> float | None:
         """Seconds that one attempt may run, None is without end."""
         return self._head.run.timeout
@@ -171,6 +193,39 @@ class JobView(Generic[R_co]):
     def ttl(self) -> float | None:
         """Seconds that it may wait in its queue, None is without end."""
         return self.record.ttl / 1000 or None
+
+    @property
+    def number_of_retries(self) -> int:
+        """How many retries its failures have cost it; 0 again after a requeue."""
+        return self.record.fails
+
+    @property
+    def retries_left(self) -> int | None:
+        """How many retries it still has, None without a retry policy."""
+        policy = self._head.run.retry
+        return None if policy is None else max(0, policy.max - self.record.fails)
+
+    @property
+    def retry_intervals(self) -> list[float] | None:
+        """Seconds to wait before each retry, the last repeats; None without a retry policy."""
+        policy = self._head.run.retry
+        return None if policy is None else list(policy.intervals)
+
+    @property
+    def enqueue_at_front_on_retry(self) -> bool:
+        """Whether a retry joins the front of its queue."""
+        policy = self._head.run.retry
+        return policy is not None and policy.at_front
+
+    @property
+    def dependency_ids(self) -> list[str]:
+        """Ids of the jobs that it was told to wait for, whatever became of them."""
+        return list(self._head.parents)
+
+    @property
+    def allow_dependency_failures(self) -> bool:
+        """Whether it runs also if a job that it waits for does not finish (`on_failure="run"`)."""
+        return self.record.on_failure == "run"
 
     @property
     def worker_name(self) -> str | None:
@@ -216,6 +271,17 @@ class JobView(Generic[R_co]):
     @meta.setter
     def meta(self, value: dict[str, Any]) -> None:
         self._meta = value
+
+    # ---- a job that is not enqueued yet ----
+
+    @property
+    def draft(self) -> Draft | None:
+        """What `Queue.enqueue_job` takes; None for a job that has been enqueued."""
+        return self._draft
+
+    def enqueued(self, store: Store, new: NewJob, state: JobStatus, now: int) -> None:
+        """It is no draft any more."""
+        self._store, self._draft, self._source = store, None, record_of_new(new, state, now)
 
 
 def record_of_new(new: NewJob, state: JobStatus, now: int) -> JobRecord:

@@ -154,6 +154,10 @@ class JobOptions:
         given: dict[str, Any] = {name: value for name, value in keywords.items() if value is not None}
         if not given:
             return DEFAULT_JOB
+        if given.get("job_id") and isinstance(given.get("unique"), str):
+            raise InvalidOption(
+                "job_id and unique='...' both make the id: give one of them (unique=True goes with job_id)"
+            )
         if unknown := given.keys() - JobKeywords.__annotations__.keys():
             raise InvalidOption(_unknown(unknown))
         values: dict[str, Any] = {name: _CHECKS[name](value) for name, value in given.items() if name in _CHECKS}

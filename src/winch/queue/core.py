@@ -11,8 +11,8 @@ from winch.job import Connection, Job, get_store
 from winch.options import DEFAULT_JOB, Duration, HasId, JobKeywords, JobOptions, check_queue
 from winch.options.durations import pause_time
 from winch.queue.calls import Call, split_options
+from winch.queue.creating import Creating
 from winch.queue.enqueuing import Enqueuing
-from winch.queue.putting import Putting
 from winch.queue.registries import (
     PAGE,
     BlockedJobRegistry,
@@ -37,7 +37,7 @@ R = TypeVar("R")
 
 
 @total_ordering
-class Queue(Putting, Enqueuing):
+class Queue(Creating, Enqueuing):
     """A named line of jobs: the highest priority first, and first in, first out within a priority.
 
     Nothing is opened before the first use. Queues are equal, and sort, by name.
@@ -47,6 +47,8 @@ class Queue(Putting, Enqueuing):
         connection: A URL (`sqlite:///jobs.db`, `redis://host`), a `redis.Redis`, an import path `shop.redis:client`, or a
             Store. None: `WINCH_URL`, else the project's `.winch/jobs.db`.
         default_timeout: Seconds that an attempt may run unless the job says otherwise.
+        is_async: False: each job runs here, in the call that enqueues it, with its retries and callbacks; it is stored as
+            any other, and what it raises is recorded. One that is due later, or waits for others, is left to workers.
         **defaults: The queue's defaults for the other options of a job.
 
     Raises:
@@ -59,6 +61,7 @@ class Queue(Putting, Enqueuing):
         connection: Connection = None,
         *,
         default_timeout: Duration | None = None,
+        is_async: bool = True,
         **defaults: Unpack[JobKeywords],
     ) -> None:
         check_queue(name)
@@ -66,8 +69,7 @@ class Queue(Putting, Enqueuing):
             raise InvalidOption("job_id cannot be a default of a queue: each job needs its own")
         if default_timeout is not None:
             defaults["timeout"] = default_timeout
-        super().__init__(name, connection)
-        self._defaults = JobOptions.of(defaults) if defaults else DEFAULT_JOB
+        super().__init__(name, connection, is_async, JobOptions.of(defaults) if defaults else DEFAULT_JOB)
 
     @classmethod
     def all(cls, connection: Connection = None) -> list[Queue]:

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import math
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar, overload
 
-from winch.errors import InvalidOption
 from winch.job import Job
 from winch.options import Callbacks, Codec, DependsOn, Duration, Limits, Repeat, Retry, Webhooks, seconds
 
-__all__ = ["Enqueuing", "delay_of", "delay_until"]
+__all__ = ["Enqueuing", "delay_of"]
 
 R = TypeVar("R")
 OnEvent: TypeAlias = "Callbacks | None"
-
-
-def delay_until(when: datetime) -> int:
-    """Milliseconds from now to a time, 0 if it has passed. A naive time is local."""
-    if not isinstance(when, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidOption(f"enqueue_at({when!r}): give a datetime")
-    return max(0, math.ceil((when.timestamp() - time.time()) * 1000))
 
 
 def delay_of(delay: Duration) -> int:
@@ -38,6 +29,10 @@ class Enqueuing(ABC):
     def _submit(
         self, way: str, f: Callable[..., Any] | str, args: tuple[Any, ...], kwargs: dict[str, Any], delay: int = 0
     ) -> Job[Any]: ...
+
+    @abstractmethod
+    def delay_until(self, when: datetime) -> int:
+        """Milliseconds from now to a time, 0 if it has passed. A naive time is local."""
 
     @abstractmethod
     async def _asubmit(
@@ -164,7 +159,7 @@ class Enqueuing(ABC):
             EnqueueError: As `enqueue`.
             InvalidOption: As `enqueue`.
         """
-        return self._submit("enqueue_at", f, call_args, call_kwargs, delay_until(datetime))
+        return self._submit("enqueue_at", f, call_args, call_kwargs, self.delay_until(datetime))
 
     # fmt: off
     @overload

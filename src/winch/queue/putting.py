@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
 from winch.callables import refuse_during_import
 from winch.errors import InvalidOption
 from winch.job import Connection, Job, get_store
+from winch.job.making import new_job
 from winch.options import JobOptions
-from winch.queue.calls import NO_OPTIONS, Call, new_job
+from winch.queue.calls import NO_OPTIONS, Call
+from winch.queue.inlining import is_inline_everywhere, run_at_once
 from winch.stores.contract import ENQUEUE_BATCH, Enqueued, NewJob, Store
 
 __all__ = ["Putting"]
@@ -24,11 +28,24 @@ class Putting:
     Args:
         name: The queue's.
         connection: See `Queue`.
+        is_async: See `Queue`.
     """
 
-    def __init__(self, name: str, connection: Connection) -> None:
+    def __init__(self, name: str, connection: Connection, is_async: bool = True) -> None:
         self.name = name
         self._connection = connection
+        self._is_async = is_async
+
+    @property
+    def is_async(self) -> bool:
+        """Whether workers run its jobs. If not they run here, while they are enqueued."""
+        return self._is_async and not is_inline_everywhere()
+
+    def delay_until(self, when: datetime) -> int:
+        """Milliseconds from now to a time, 0 if it has passed. A naive time is local."""
+        if not isinstance(when, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidOption(f"enqueue_at({when!r}): give a datetime")
+        return max(0, math.ceil(when.timestamp() * 1000) - self.connection.clock())
 
     @property
     def connection(self) -> Store:
@@ -59,7 +76,10 @@ class Putting:
         new = new_job(self.name, f, args, kwargs, options, delay)
         store = get_store(self._connection)
         enqueued = store.enqueue((new,))
-        return Job.from_enqueued(store, new, enqueued.states[0], enqueued.now)
+        job = Job.from_enqueued(store, new, enqueued.states[0], enqueued.now)
+        if not self.is_async:
+            run_at_once(store, [(f, job)])
+        return job
 
     async def aput(
         self,
@@ -70,15 +90,21 @@ class Putting:
         delay: int = 0,
     ) -> Job[Any]:
         """`put` for coroutines."""
+        import asyncio
+
         from winch.queue.batching import batcher
 
         refuse_during_import()
+        if not self.is_async:
+            return await asyncio.to_thread(self.put, f, args, kwargs, options, delay)
         new = new_job(self.name, f, args, kwargs, options, delay)
         return await batcher(get_store(self._connection)).enqueue(new)
 
     def put_many(self, calls: Iterable[Call[R]], options: JobOptions) -> list[Job[R]]:
         """`enqueue_many` with these options for each job that has none of its own."""
         refuse_during_import()
+        if not self.is_async:
+            return self._put_many_here(calls, options)
         store = get_store(self._connection)
         jobs: list[Job[Any]] = []
         under_way = None
@@ -92,6 +118,15 @@ class Putting:
         finally:
             if under_way:
                 jobs += _handles(store, under_way[0], under_way[1]())
+        return jobs
+
+    def _put_many_here(self, calls: Iterable[Call[Any]], options: JobOptions) -> list[Job[Any]]:
+        store, remaining, jobs = get_store(self._connection), iter(calls), list[Job[Any]]()
+        while chunk := list(islice(remaining, ENQUEUE_BATCH)):
+            new = [self._prepared(one, options) for one in chunk]
+            made = _handles(store, new, store.enqueue(new))
+            run_at_once(store, [(one.function, job) for one, job in zip(chunk, made, strict=True)])
+            jobs += made
         return jobs
 
     def _batches(self, calls: Iterable[Call[Any]], options: JobOptions) -> Iterator[list[NewJob]]:

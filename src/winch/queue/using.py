@@ -11,7 +11,7 @@ from winch.callables.paths import unwrap_task
 from winch.job import Job
 from winch.options import Duration, JobKeywords, JobOptions
 from winch.queue.calls import Call
-from winch.queue.enqueuing import delay_of, delay_until
+from winch.queue.enqueuing import delay_of
 from winch.queue.putting import Putting
 
 __all__ = ["Using"]
@@ -75,7 +75,7 @@ class Using:
     def enqueue_at(self, datetime: datetime, f: str, /, *args: Any, **kwargs: Any) -> Job[Any]: ...
     def enqueue_at(self, datetime: datetime, f: Any, /, *args: Any, **kwargs: Any) -> Job[Any]:
         """Put a job into the queue that is due at a time; a naive one is local."""
-        return self._put(f, args, kwargs, delay_until(datetime))
+        return self._put(f, args, kwargs, self._queue.delay_until(datetime))
 
     @overload
     def enqueue_in(

@@ -107,6 +107,10 @@ class Runner:
         self._admission = admission
         self._targets: dict[str, _Target] = {}
 
+    def know(self, path: str, function: Callable[..., Any]) -> None:
+        """Take this function for what a path names, without an import: the caller's own, in the caller's process."""
+        self._targets[path] = _Target(function, inspect.iscoroutinefunction(function))
+
     # ---- before ----
 
     def prepare(self, run: Run) -> Outcome | None:
@@ -166,7 +170,8 @@ class Runner:
             return self.failed(run, error)
 
     def _perform(self, run: Run) -> Outcome:
-        current.set(Running(self._store, run.claim))
+        running = Running(self._store, run.claim)
+        current.set(running)
         target = run.target
         if target is None:
             raise RuntimeError("perform() before prepare()")
@@ -176,8 +181,12 @@ class Runner:
             run.armed = False
         except BaseException as error:
             run.armed = False
-            return self.failed(run, error)
-        return self._finished(run, value)
+            outcome = self.failed(run, error)
+        else:
+            outcome = self._finished(run, value)
+        if running.at_end:
+            running.at_end()
+        return outcome
 
     def _with_hooks(self, run: Run, target: Callable[..., Any]) -> Any:
         job: Job[Any] = Job.from_claim(self._store, run.claim)
@@ -188,7 +197,8 @@ class Runner:
 
     async def perform_async(self, run: Run) -> Outcome:
         """Run a prepared `async def` job on the running loop. Never raises, but for an event loop that is shut down."""
-        current.set(Running(self._store, run.claim))
+        running = Running(self._store, run.claim)
+        current.set(running)
         target = run.target
         if target is None:
             raise RuntimeError("perform_async() before prepare()")
@@ -201,9 +211,13 @@ class Runner:
         except BaseException as error:
             run.armed = False
             # An interruption reaches a coroutine as a cancellation; who asked for it tells why.
-            return self.failed(run, run.interrupted() if run.interrupted else error)
-        run.armed = False
-        return self._finished(run, value)
+            outcome = self.failed(run, run.interrupted() if run.interrupted else error)
+        else:
+            run.armed = False
+            outcome = self._finished(run, value)
+        if running.at_end:
+            running.at_end()
+        return outcome
 
     async def _with_async_hooks(self, run: Run, target: Callable[..., Any]) -> Any:
         job: Job[Any] = Job.from_claim(self._store, run.claim)
@@ -235,6 +249,8 @@ class Runner:
     def failed(self, run: Run, error: BaseException, reason: str = "", *, final: bool = False) -> Outcome:
         """What an attempt that ended with this error comes to: failed, to be retried, or put back if it had to make way."""
         claim = run.claim
+        if isinstance(error, KeyboardInterrupt):
+            run.interrupted = KeyboardInterrupt  # who runs jobs in a user's own process has to hear of it
         if isinstance(error, JobInterrupted):
             return Outcome(claim.token, claim.id, "returned", "interrupted", run.stop_clock(), detail=describe(error))
         if isinstance(error, JobTimeout) and not error.args and run.limit is not None:

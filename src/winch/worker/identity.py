@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import socket
 from importlib.metadata import version
-from pathlib import Path
 
+from winch.identity import boot_id, process_start
 from winch.ids import new_id
 from winch.stores.contract import WorkerInfo
 from winch.worker.settings import WorkerSettings
@@ -36,22 +36,3 @@ def is_gone(worker: WorkerInfo) -> bool:
     return (worker.host, worker.boot) == (socket.gethostname(), boot_id()) and process_start(
         worker.pid
     ) != worker.pid_start
-
-
-def boot_id() -> str:
-    """Equal for two processes exactly if they can compare pids: the kernel's boot id and the pid namespace."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot}:{Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return new_id()
-
-
-def process_start(pid: int) -> int:
-    """When a process started, as the kernel counts (clock ticks since boot); 0 if it does not run or cannot be asked."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return 0
-    fields = stat.rpartition(")")[2].split()
-    return 0 if fields[0] in "ZX" else int(fields[19])

@@ -8,7 +8,6 @@ too; it lives in `mainlane.py`.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
 import queue
@@ -19,6 +18,7 @@ from collections.abc import Callable
 from typing import NoReturn, Protocol
 
 from winch.errors import JobInterrupted, JobTimeout
+from winch.running.interrupting import let_arrive, raise_in_thread
 from winch.running.run import Run, Runner
 from winch.stores.contract import Outcome
 from winch.worker.vitals import Vitals
@@ -119,7 +119,7 @@ class ThreadLane:
             if ident is None or not run.armed or run.interrupted is kind:
                 return
             run.interrupted = kind
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(kind))
+            raise_in_thread(ident, kind)
 
     def _work(self) -> NoReturn:
         try:
@@ -145,8 +145,7 @@ class ThreadLane:
         with self._lock:
             self._idents.pop(slot, None)
         if run.interrupted is not None:
-            for _ in range(100):  # one that was sent arrives within a few bytecodes
-                time.sleep(0)
+            let_arrive()
 
     def _leave(self, slot: int, run: Run, outcome: Outcome) -> None:
         """Record the end, then free the slot."""

@@ -31,7 +31,7 @@ from winch.stores.sqlite.faults import StoreFull
 from winch.stores.sqlite.limits import release
 from winch.stores.sqlite.queues import claimable, unpaused, with_queued
 from winch.stores.sqlite.records import records
-from winch.stores.sqlite.settle import Seat, begin, seat_of, settle
+from winch.stores.sqlite.settle import Seat, begin, seat_of, seats, settle
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import by_ids, fire, lift, next_due, promote
 from winch.stores.sqlite.transaction import Transaction, as_array
@@ -147,12 +147,11 @@ class HotVerbs(Verbs):
     def take(self, executor: str, id: str, *, call: Call | None = None) -> Claim | None:
         """Claim this very job, as begun."""
         with self._database.write() as tx:
-            seat = seat_of(tx, executor)
             kept = tx.kept(call)
-            token: int = kept[0] if kept else take(tx, seat, id)
-            if not kept:
-                tx.keep(call, token)
-            claims = claimed_before(tx, seat, token, 1, tx.now) if token else ()
+            if kept is None:
+                kept = [take(tx, seat_of(tx, executor), id)]
+                tx.keep(call, *kept)
+            claims = [claim for seat in seats(tx, executor) for claim in claimed_before(tx, seat, kept[0], 1, tx.now)]
         return claims[0] if claims else None
 
     def report(self, held: Held, progress: bytes, *, call: Call | None = None) -> bool:

@@ -18,7 +18,7 @@ from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import FINISHED, Job, attempt, call_back, end, expiry, give_back, jobs, queue, schedule
 from winch.stores.sqlite.transaction import Transaction, as_array
 
-__all__ = ["Seat", "begin", "seat_of", "settle"]
+__all__ = ["Seat", "begin", "seat_of", "seats", "settle"]
 
 
 FEW = 10
@@ -39,10 +39,14 @@ def seat_of(tx: Transaction, executor: str) -> Seat:
     Raises:
         NotEnlisted: It has none.
     """
-    row = tx.db.execute(q.seat, (executor,)).fetchone()
-    if row is None:
-        raise NotEnlisted(f"the executor {executor} is not enlisted, or not any more")
-    return Seat(*row)
+    for seat in seats(tx, executor):
+        return seat
+    raise NotEnlisted(f"the executor {executor} is not enlisted, or not any more")
+
+
+def seats(tx: Transaction, executor: str) -> list[Seat]:
+    """The seat of an executor, if it has one."""
+    return [Seat(*row) for row in tx.db.execute(q.seat, (executor,))]
 
 
 def begin(tx: Transaction, seat: Seat, begins: Iterable[Held]) -> None:

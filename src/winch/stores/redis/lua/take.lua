@@ -20,10 +20,10 @@ local function claim_again(token)
   return {NOW, ID, token, encode(job)}
 end
 
-local seat, worker = enlistment(EXECUTOR)
-if not seat then return redis.error_reply('NOTENLISTED') end
 local earlier = earlier_answer()
 if earlier then return type(earlier) == 'table' and earlier or claim_again(earlier) end
+local seat, worker = enlistment(EXECUTOR)
+if not seat then return redis.error_reply('NOTENLISTED') end
 local job = read(ID)
 local is_queued = job and job.state == QUEUED
 look_around()

@@ -1,0 +1,97 @@
+"""A call that is to become a job: checked, named, encoded."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
+from functools import cache
+from typing import Any
+
+from winch.callables import path_of
+from winch.codec import dumps_call, dumps_meta, pickle_permitted
+from winch.ids import new_id, unique_id
+from winch.job.callbacks import new_callbacks
+from winch.job.connecting import local_admission
+from winch.options import JobOptions, RunOptions
+from winch.stores.contract import NewJob, NewLimit
+
+__all__ = ["new_job"]
+
+_logger = logging.getLogger("winch")
+_judged: set[str] = set()
+
+
+def new_job(
+    queue: str,
+    f: Callable[..., Any] | str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    options: JobOptions,
+    delay: int = 0,
+) -> NewJob:
+    """A call as the store takes it.
+
+    Args:
+        queue: Its name.
+        f: The function or its path.
+        args: Positional arguments.
+        kwargs: Keyword arguments.
+        options: Checked.
+        delay: Milliseconds.
+
+    Raises:
+        EnqueueError: It cannot be a job.
+    """
+    path = path_of(f)
+    if path not in _judged:
+        _judge(path, f)
+    if options.run.codec == "pickle":
+        _judge_pickle()
+    depends = options.depends
+    return NewJob(
+        id=_id(path, args, kwargs, options) if options.unique else options.job_id or new_id(),
+        queue=queue,
+        payload=dumps_call(path, args, kwargs, options.run, depends.ids if depends else ()),
+        priority=options.priority,
+        at_front=options.at_front or (depends is not None and depends.enqueue_at_front),
+        delay=delay,
+        ttl=options.ttl,
+        result_ttl=options.result_ttl,
+        failure_ttl=options.failure_ttl,
+        meta=dumps_meta(options.meta) if options.meta else b"",
+        parents=depends.ids if depends else (),
+        on_failure=depends.on_failure if depends else "cancel",
+        callbacks=new_callbacks(options) if options.callbacks or options.webhooks else (),
+        limits=tuple(NewLimit(*astuple(limit)) for limit in options.limits) if options.limits else (),
+        group=options.group or "",
+    )
+
+
+def _id(path: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: JobOptions) -> str:
+    """The id that makes a job unique: it is in use until the job has ended."""
+    if isinstance(options.unique, str):
+        return unique_id(options.unique.encode())
+    if options.job_id:
+        return options.job_id
+    in_order = {name: kwargs[name] for name in sorted(kwargs)}
+    return unique_id(dumps_call(path, args, in_order, RunOptions(codec=options.run.codec)))
+
+
+def _judge(path: str, f: Callable[..., Any] | str) -> None:
+    """Warn, once per function, of one that a worker would refuse."""
+    _judged.add(path)
+    advice = local_admission().advice(path, None if isinstance(f, str) else f)
+    if advice:
+        _logger.warning("a worker with this project's settings would refuse this job: %s", advice)
+
+
+@cache
+def _judge_pickle() -> None:
+    """Warn, once, of pickled arguments that a worker would refuse."""
+    local_admission()  # has read the settings
+    if not pickle_permitted():
+        _logger.warning(
+            "a worker with this project's settings would refuse pickled arguments: start it with WINCH_PICKLE=1 in its "
+            "environment, if you trust everybody who can write to the store. To read pickled results set it here, too"
+        )

@@ -49,6 +49,8 @@ LAZY: Mapping[tuple[str, str], str] = {
     ("winch.stores", "winch.stores.sqlite"): "each store loads its driver, and only one is used",
     ("winch.stores", "winch.stores.redis"): "each store loads its driver, and only one is used",
     ("winch.queue.putting", "winch.queue.batching"): "imports asyncio, only for aenqueue",
+    ("winch.testing.plugin", "winch.testing.memory"): "in every test suite of a user: only where it is asked for",
+    ("winch.testing.plugin", "winch.queue"): "in every test suite of a user: only where it is asked for",
     ("winch.queue.putting", "asyncio"): "only for aenqueue",
     ("winch.queue.inlining", "winch.running.inline"): "imports asyncio, only where jobs run at once",
 }

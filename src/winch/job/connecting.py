@@ -14,7 +14,7 @@ from winch.config import settings
 from winch.stores import open_store
 from winch.stores.contract import Store
 
-__all__ = ["Connection", "get_store", "local_admission", "stand_in", "use_admission", "use_url"]
+__all__ = ["Connection", "current_stand_in", "get_store", "local_admission", "stand_in", "use_admission", "use_url"]
 
 Connection: TypeAlias = Any
 """A Store, a URL, a `redis.Redis`, or an import path such as `shop.redis:client`. None: `WINCH_URL`, else the project's."""
@@ -61,6 +61,11 @@ def stand_in(store: Store) -> Generator[Store]:
         yield store
     finally:
         _stand_ins.remove(store)
+
+
+def current_stand_in() -> Store | None:
+    """The store of the innermost `stand_in`, if there is one."""
+    return _stand_ins[-1] if _stand_ins else None
 
 
 def _default_url() -> str:

@@ -10,7 +10,7 @@ from winch.errors import InvalidJobOperation, NoSuchJob
 from winch.job.awaiting import Awaiting
 from winch.job.connecting import Connection, get_store
 from winch.job.inside import Running
-from winch.job.making import new_job
+from winch.job.making import functions_of, new_job
 from winch.job.progress import Reporter
 from winch.job.view import Draft, record_of_claim, record_of_new
 from winch.options import JobKeywords, JobOptions, check_queue
@@ -93,7 +93,7 @@ class Job(Awaiting[R_co]):
         """`create` with options that have been checked."""
         new = new_job(queue, func, args or (), kwargs or {}, options)
         job = cls(store, new.id, record_of_new(new, JobStatus.CREATED, store.clock()))
-        job._draft = Draft(new, func)
+        job._draft = Draft(new, functions_of(func, options))
         return cast("Job[Any]", job)
 
     @classmethod

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from winch.callables import path_of
 from winch.codec import dumps_call, dumps_meta, pickle_permitted
@@ -16,7 +16,10 @@ from winch.job.connecting import local_admission
 from winch.options import JobOptions, RunOptions
 from winch.stores.contract import NewJob, NewLimit
 
-__all__ = ["new_job"]
+__all__ = ["Function", "functions_of", "new_job"]
+
+Function: TypeAlias = "Callable[..., Any] | str"
+"""A function or its path."""
 
 _logger = logging.getLogger("winch")
 _judged: set[str] = set()
@@ -66,6 +69,11 @@ def new_job(
         limits=tuple(NewLimit(*astuple(limit)) for limit in options.limits) if options.limits else (),
         group=options.group or "",
     )
+
+
+def functions_of(f: Function, options: JobOptions) -> tuple[Function, ...]:
+    """What a job calls in the end: its function, and its callbacks'."""
+    return (f, *(callback.func for _, callback in options.callbacks)) if options.callbacks else (f,)
 
 
 def _id(path: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: JobOptions) -> str:

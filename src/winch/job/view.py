@@ -25,11 +25,11 @@ class Draft(NamedTuple):
 
     Attributes:
         new: As the store will take it.
-        function: What it calls, or the path of it.
+        functions: What it calls in the end, or paths of that.
     """
 
     new: NewJob
-    function: Callable[..., Any] | str
+    functions: tuple[Callable[..., Any] | str, ...]
 
 
 def _moment(milliseconds: int) -> datetime | None:

@@ -206,6 +206,9 @@ class Queue(Creating, Enqueuing):
 
     # ---- the queue as a whole ----
 
+    def compact(self) -> None:
+        """Nothing to do: a queue never lists a job that is gone. Here because RQ has it."""
+
     def empty(self) -> int:
         """Delete all queued jobs. Returns how many there were."""
         total = 0

@@ -90,7 +90,7 @@ class Creating(Putting):
             return self._place(job, runs_here=True)
         if job.get_status() is not JobStatus.QUEUED or job.origin != self.name:
             raise InvalidJobOperation(f"{job!r} is not queued in {self.name!r}: run_sync takes a job that waits there")
-        run_at_once(self.connection, [(job.func_name, job)])
+        run_at_once(self.connection, [job], ())
         return job
 
     def _place(self, job: Job[R], *, runs_here: bool, at_front: bool = False, delay: int = 0) -> Job[R]:
@@ -109,5 +109,5 @@ class Creating(Putting):
         enqueued = store.enqueue((new,))
         job.enqueued(store, new, enqueued.states[0], enqueued.now)
         if runs_here:
-            run_at_once(store, [(draft.function, job)])
+            run_at_once(store, [job], draft.functions)
         return job

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, TypeAlias
+from typing import Any
 
 from winch.callables import path_of
 from winch.errors import NoSuchJob
 from winch.job import Job
+from winch.job.making import Function
 from winch.states import JobStatus
 from winch.stores.contract import Store
 
-__all__ = ["Made", "inline_everywhere", "is_inline_everywhere", "run_at_once"]
-
-Made: TypeAlias = "tuple[Callable[..., Any] | str, Job[Any]]"
-"""What was enqueued, and the job that it became."""
+__all__ = ["inline_everywhere", "is_inline_everywhere", "run_at_once"]
 
 _lock = threading.Lock()
 _depth = 0
@@ -43,14 +41,20 @@ def is_inline_everywhere() -> bool:
     return _depth > 0
 
 
-def run_at_once(store: Store, made: Sequence[Made]) -> None:
-    """Run those of these jobs that are queued, in their order, and read them again."""
+def run_at_once(store: Store, jobs: Sequence[Job[Any]], functions: Iterable[Function]) -> None:
+    """Run those of these jobs that are queued, in their order, and read them again.
+
+    Args:
+        store: Where they are.
+        jobs: As they were just enqueued.
+        functions: What they call, as far as that is at hand.
+    """
     from winch.running.inline import run_here
 
-    waiting = [job for _, job in made if job.record.state in (JobStatus.QUEUED, JobStatus.DEFERRED)]
+    waiting = [job for job in jobs if job.record.state in (JobStatus.QUEUED, JobStatus.DEFERRED)]
     if waiting:
-        functions = {path_of(f): f for f, _ in made if not isinstance(f, str)}
-        run_here(store, [job.id for job in waiting], functions)
+        known = {path_of(f): f for f in functions if not isinstance(f, str)}
+        run_here(store, [job.id for job in waiting], known)
     for job in waiting:
         with suppress(NoSuchJob):  # it is not kept
             job.refresh()

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from winch.callables import refuse_during_import
 from winch.errors import InvalidOption
 from winch.job import Connection, Job, get_store
-from winch.job.making import new_job
+from winch.job.making import Function, functions_of, new_job
 from winch.options import JobOptions
 from winch.queue.calls import NO_OPTIONS, Call
 from winch.queue.inlining import is_inline_everywhere, run_at_once
@@ -78,7 +78,7 @@ class Putting:
         enqueued = store.enqueue((new,))
         job = Job.from_enqueued(store, new, enqueued.states[0], enqueued.now)
         if not self.is_async:
-            run_at_once(store, [(f, job)])
+            run_at_once(store, [job], functions_of(f, options))
         return job
 
     async def aput(
@@ -125,7 +125,7 @@ class Putting:
         while chunk := list(islice(remaining, ENQUEUE_BATCH)):
             new = [self._prepared(one, options) for one in chunk]
             made = _handles(store, new, store.enqueue(new))
-            run_at_once(store, [(one.function, job) for one, job in zip(chunk, made, strict=True)])
+            run_at_once(store, made, _functions(chunk, options))
             jobs += made
         return jobs
 
@@ -139,10 +139,17 @@ class Putting:
             raise InvalidOption(
                 f"enqueue_many takes calls, call(f, 1, 2) or Queue.prepare_data(f, [1, 2]), not {one!r}"
             )
-        chosen = options if one.options is NO_OPTIONS else options.override(one.options)
-        return new_job(self.name, one.function, one.args, one.kwargs, chosen)
+        return new_job(self.name, one.function, one.args, one.kwargs, _chosen(one, options))
 
 
 def _handles(store: Store, new: Sequence[NewJob], enqueued: Enqueued) -> list[Job[Any]]:
     now = enqueued.now
     return [Job.from_enqueued(store, one, state, now) for one, state in zip(new, enqueued.states, strict=True)]
+
+
+def _functions(calls: Sequence[Call[Any]], options: JobOptions) -> Iterator[Function]:
+    return (f for one in calls for f in functions_of(one.function, _chosen(one, options)))
+
+
+def _chosen(one: Call[Any], options: JobOptions) -> JobOptions:
+    return options if one.options is NO_OPTIONS else options.override(one.options)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from itertools import count, islice, takewhile
 from typing import Any, ClassVar
 
-from winch.errors import InvalidJobOperation
+from winch.errors import InvalidJobOperation, NoSuchJob
 from winch.job import Connection, Job, get_store
 from winch.options import HasId
 from winch.queue.putting import Putting
 from winch.states import ENDED, JobStatus
-from winch.stores.contract import Store
+from winch.stores.contract import JobRecord, Store
 
 __all__ = [
     "BlockedJobRegistry",
@@ -79,6 +81,10 @@ class Registry:
         """How many jobs."""
         return self.connection.counts([self.name]).get(self.name, {}).get(self.state, 0)
 
+    def get_job_count(self) -> int:
+        """RQ's name for `count`."""
+        return self.count
+
     def __len__(self) -> int:
         return self.count
 
@@ -129,6 +135,58 @@ class Registry:
     def _fetch(self, ids: list[str]) -> list[Job[Any]]:
         return [job for job in Job.fetch_many(ids, self.connection) if job is not None]
 
+    def get_expiration_time(self, job: HasId | str) -> datetime | None:
+        """When a job of this registry goes, None if never: one that has not ended, or is kept without end.
+
+        Raises:
+            NoSuchJob: It is not here.
+        """
+        return _moment(self._record(job).expires_at)
+
+    def get_expired_job_ids(self, timestamp: float | None = None) -> list[str]:
+        """Ids of the jobs that will be gone by a time.
+
+        Args:
+            timestamp: Seconds since the epoch. None is now: what has expired is unknown at once, so there are none.
+        """
+        if timestamp is None or self.state not in ENDED:
+            return []
+        due: list[str] = []
+        for job in self._in_order():
+            if not 0 < job.expires_at <= timestamp * 1000:
+                break
+            due.append(job.id)
+        return due
+
+    def cleanup(self) -> None:
+        """Nothing to do: what expires goes by itself. Here because RQ has it."""
+
+    def add(self, job: HasId | str) -> None:
+        """Refuse: a job is in exactly one state, which is its registry.
+
+        Raises:
+            InvalidJobOperation: Always.
+        """
+        raise InvalidJobOperation(
+            f"{id_of(job)} cannot be added to the {self.state} jobs: a job's registry is its state. "
+            "enqueue_job, schedule_job, cancel and requeue move it"
+        )
+
+    def _record(self, job: HasId | str) -> JobRecord:
+        found = self.connection.get([id_of(job)])[0]
+        if found is None or found.queue != self.name or found.state is not self.state:
+            raise NoSuchJob(f"{id_of(job)} is not {self.state} in queue {self.name!r}")
+        return found
+
+    def _in_order(self) -> Iterator[JobRecord]:
+        """The records, page by page in the order of `Control.list`."""
+        store = self.connection
+        for offset in count(0, PAGE):
+            ids = store.list(self.name, self.state, offset=offset, limit=PAGE)
+            yield from (record for record in store.get(ids) if record is not None)
+            if len(ids) < PAGE:
+                return
+
     def requeue(self, job_or_id: HasId | str, at_front: bool = False) -> Job[Any]:
         """Put a job that has ended back into its queue.
 
@@ -160,10 +218,27 @@ class Registry:
             self.connection.delete([id_of(job)])
 
 
+def _moment(milliseconds: int) -> datetime | None:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
+
+
 class StartedJobRegistry(Registry):
     """Jobs that run."""
 
     state = JobStatus.STARTED
+
+    def get_job_and_execution_ids(self) -> list[tuple[str, str]]:
+        """The id of each job and of its execution."""
+        return [(job.id, each.id) for job in self.get_jobs() for each in job.get_executions()]
+
+    def remove_executions(self, job: HasId | str) -> None:
+        """Stop a job that runs. Nothing happens if it is not here.
+
+        Raises:
+            InvalidJobOperation: It has ended at this moment.
+        """
+        if job in self:
+            self.connection.cancel(id_of(job), stop=True)
 
 
 class FinishedJobRegistry(Registry):
@@ -194,6 +269,40 @@ class ScheduledJobRegistry(Registry):
     """Jobs that are due later."""
 
     state = JobStatus.SCHEDULED
+
+    def schedule(self, job: Job[Any], scheduled_datetime: datetime) -> Job[Any]:
+        """Enqueue a job for a time that was made and not enqueued, as `Queue.schedule_job`; a naive time is local.
+
+        Raises:
+            InvalidJobOperation: It has been enqueued already.
+        """
+        scheduled: Job[Any] = self.get_queue().schedule_job(job, scheduled_datetime)
+        return scheduled
+
+    def get_scheduled_time(self, job: HasId | str) -> datetime:
+        """When a job is due. Aware, UTC.
+
+        Raises:
+            NoSuchJob: It is not here.
+        """
+        return datetime.fromtimestamp(self._record(job).due_at / 1000, UTC)
+
+    def get_jobs_to_schedule(self, timestamp: float | None = None, chunk_size: int = 1_000) -> list[str]:
+        """Ids of the jobs that are due, the earliest first.
+
+        Args:
+            timestamp: By when, in seconds since the epoch; None is now.
+            chunk_size: How many at most.
+        """
+        until = self.connection.now() if timestamp is None else timestamp * 1000
+        due = takewhile(lambda record: record.due_at <= until, self._in_order())
+        return [record.id for record in islice(due, chunk_size)]
+
+
+class BlockedJobRegistry(Registry):
+    """Jobs that wait for a limit."""
+
+    state = JobStatus.BLOCKED
 
 
 class CanceledJobRegistry(Registry):

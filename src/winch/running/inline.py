@@ -17,6 +17,7 @@ from contextvars import copy_context
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
+from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
@@ -35,7 +36,16 @@ __all__ = ["InlineWorker", "run_here"]
 PATIENCE = 1.0
 """Seconds between two looks at a job that another worker was quicker to take."""
 
-_EVENTS: Mapping[OutcomeKind, CallbackEvent] = {"finished": "success", "failed": "failure", "stopped": "stopped"}
+LOOKED_AT = 8
+"""Callbacks that are looked for at a time. Not every place is taken: some are for each attempt, the others for the end."""
+
+_EVENTS: Mapping[OutcomeKind, CallbackEvent] = {
+    "finished": "success",
+    "repeat": "success",
+    "failed": "failure",
+    "retry": "failure",
+    "stopped": "stopped",
+}
 
 
 def run_here(store: Store, ids: Sequence[str], functions: Mapping[str, Any]) -> None:
@@ -82,14 +92,30 @@ class InlineWorker:
         self._store.retire_worker(self._info.id)
 
     def run(self, id: str) -> None:
-        """Run a job, its callbacks, and at once every retry that its policy asks for; one that it asks for itself waits."""
+        """Run a job, its callbacks, and at once every retry that its policy asks for.
+
+        A delay that the job asks for itself (`RetryLater`), or that its `Repeat` does, is kept: then it waits.
+        """
         while claim := self._store.take(self._executor, id):
             run, outcome = self._attempt(claim)
             if outcome.kind == "retry" and outcome.counts:
                 outcome = outcome._replace(delay=0)
             self._turn((), (run, outcome))
-            if event := _EVENTS.get(outcome.kind):
-                self.run(callback_id(claim.id, event, claim.created_at, claim.attempts + 1))
+            for callback in self._callbacks_of(claim, outcome):
+                self.run(callback)
+
+    def _callbacks_of(self, claim: Claim, outcome: Outcome) -> Iterator[str]:
+        """The callback jobs that the end of a claim made: their ids are known, how many there are is not."""
+        event = _EVENTS.get(outcome.kind)
+        if event is None:
+            return
+        end = claim.id, event, claim.created_at, claim.attempts + 1
+        for first in count(0, LOOKED_AT):
+            ids = [callback_id(*end, place) for place in range(first, first + LOOKED_AT)]
+            found = [record.id for record in self._store.get(ids) if record is not None]
+            if not found:
+                return
+            yield from found
 
     def run_ready(self, queues: Callable[[], Sequence[str]]) -> Iterator[Claim]:
         """Run what these queues hand out, one job after the other, until there is nothing. Yields each claim afterwards.

@@ -33,7 +33,8 @@ def drain(where: Where = None, *, until: Duration | datetime | None = None) -> l
             in the end to `until`. A time, or how long from now. Only in a `MemoryStore`.
 
     Returns:
-        The jobs that ran, each once, callbacks included, in the order in which they began, as they are now.
+        The jobs that ran, each once, callbacks included, in the order in which they began, as they were after their run:
+        with `until` what ended early may have expired since.
 
     Raises:
         InvalidOption: `until` in a store whose time cannot be moved.
@@ -44,8 +45,9 @@ def drain(where: Where = None, *, until: Duration | datetime | None = None) -> l
     with InlineWorker(store) as worker:
 
         def run() -> None:
-            for claim in worker.run_ready(queues):
-                ran.setdefault(claim.id, Job[Any].from_claim(store, claim))
+            started = {claim.id: Job[Any].from_claim(store, claim) for claim in worker.run_ready(queues)}
+            found = Job[Any].fetch_many(list(started), store)  # now: what ended may expire when the clock moves
+            ran.update((job.id, now or job) for job, now in zip(started.values(), found, strict=True))
 
         run()
         if until is not None:
@@ -56,8 +58,7 @@ def drain(where: Where = None, *, until: Duration | datetime | None = None) -> l
                 run()
             clock.move_to(end)
             run()
-    found = Job[Any].fetch_many(list(ran), store)
-    return [now or before for now, before in zip(found, ran.values(), strict=True)]
+    return list(ran.values())
 
 
 def store_of(where: Where) -> Store:

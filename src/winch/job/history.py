@@ -210,7 +210,7 @@ class History(Asking[R_co]):
         if self._look() is not JobStatus.STARTED:
             return []
         record, worker = self.record, self._holder()
-        beat = None if worker is None else _moment(record.now) - timedelta(milliseconds=worker.beat_age)
+        beat = None if worker is None else _moment(self._store.now()) - timedelta(milliseconds=worker.beat_age)
         took = (record.now - record.started_at) / 1000
         return [Execution(str(record.token), self._id, _moment(record.started_at), beat, record.worker, took)]
 

@@ -4,6 +4,8 @@ from collections.abc import Coroutine
 from typing import Any, assert_type
 
 from winch import Call, Job, Queue, Task, call, requeue_job, task
+from winch.job import Progress, Result
+from winch.testing import FakeClock, MemoryStore, drain, enqueued, inline, use_store
 
 
 def sync_job(user: int, *, body: str = "") -> str:
@@ -83,6 +85,35 @@ async def check_results(job: Job[str]) -> None:
     assert_type(job.result("5m"), str)
     assert_type(requeue_job(job.get_id()), Job[Any])
     takes_wider(job)
+    assert_type(job.progress_value, Progress | None)
+    assert_type(job.percent, float | None)
+    assert_type(job.results(), list[Result])
+    assert_type(job.latest_result(timeout="5s"), Result | None)
+    assert_type(job.dependencies, list[Job[Any]])
+    job.progress("3")  # pyright: ignore[reportArgumentType]
+
+
+def check_two_steps(queue: Queue) -> None:
+    """A job that is made knows its type, and keeps it when it is enqueued."""
+    assert_type(Job.create(sync_job, (1,), timeout=5), Job[str])
+    assert_type(Job.create(async_job, (1,)), Job[bytes])
+    assert_type(Job.create("shop.jobs.send", id="mine"), Job[Any])
+    assert_type(queue.create_job(async_job, (1,), retry=3), Job[bytes])
+    assert_type(queue.enqueue_job(queue.create_job(sync_job, (1,))), Job[str])
+    assert_type(queue.run_sync(queue.create_job(sync_job, (1,))), Job[str])
+    queue.create_job(sync_job, retri=3)  # pyright: ignore[reportCallIssue]
+    Queue("q", is_async=False, unique=True)
+    queue.enqueue(sync_job, 1, unique="report:7")
+    queue.enqueue(sync_job, 1, unique=7)  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+def check_testing() -> None:
+    """The helpers for tests."""
+    with inline() as store, use_store(MemoryStore(FakeClock())):
+        assert_type(drain(store, until="1h"), list[Job[Any]])
+        assert_type(drain(Queue("q"), until=FakeClock().now()), list[Job[Any]])
+        assert_type(enqueued(sync_job), list[Job[Any]])
+        assert_type(enqueued(sync_task, Queue("q")), list[Job[Any]])
 
 
 def takes_wider(job: Job[str | int]) -> None:

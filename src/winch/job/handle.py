@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar, Unpack, cast
+from typing import Any, TypeVar, Unpack, cast, overload
 
 from winch.errors import InvalidJobOperation, NoSuchJob
 from winch.job.awaiting import Awaiting
@@ -19,6 +19,7 @@ from winch.stores.contract import ENQUEUE_BATCH, Claim, JobRecord, NewJob, Store
 
 __all__ = ["Job", "cancel_job", "requeue_job"]
 
+R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -49,10 +50,33 @@ class Job(Awaiting[R_co]):
         """The job that was just enqueued."""
         return cast("Job[Any]", cls(store, new.id, partial(record_of_new, new, state, now)))
 
+    # fmt: off
+    @overload
+    @classmethod
+    def create(
+        cls, func: Callable[..., Coroutine[Any, Any, R]], args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None, connection: Connection = None, *, id: str | None = None,
+        origin: str = "default", **options: Unpack[JobKeywords],
+    ) -> Job[R]: ...
+    @overload
+    @classmethod
+    def create(
+        cls, func: Callable[..., R], args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None, connection: Connection = None, *, id: str | None = None,
+        origin: str = "default", **options: Unpack[JobKeywords],
+    ) -> Job[R]: ...
+    @overload
+    @classmethod
+    def create(
+        cls, func: str, args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None, connection: Connection = None, *, id: str | None = None,
+        origin: str = "default", **options: Unpack[JobKeywords],
+    ) -> Job[Any]: ...
+    # fmt: on
     @classmethod
     def create(
         cls,
-        func: Callable[..., Any] | str,
+        func: Any,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         connection: Connection = None,

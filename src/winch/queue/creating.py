@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack, overload
 
 from winch.callables import refuse_during_import
 from winch.codec import dumps_meta
@@ -37,9 +37,26 @@ class Creating(Putting):
         super().__init__(name, connection, is_async)
         self._defaults = options
 
+    # fmt: off
+    @overload
+    def create_job(
+        self, func: Callable[..., Coroutine[Any, Any, R]], args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None, **options: Unpack[JobKeywords],
+    ) -> Job[R]: ...
+    @overload
+    def create_job(
+        self, func: Callable[..., R], args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None, **options: Unpack[JobKeywords],
+    ) -> Job[R]: ...
+    @overload
+    def create_job(
+        self, func: str, args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None, **options: Unpack[JobKeywords],
+    ) -> Job[Any]: ...
+    # fmt: on
     def create_job(
         self,
-        func: Callable[..., Any] | str,
+        func: Any,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         **options: Unpack[JobKeywords],

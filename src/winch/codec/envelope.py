@@ -107,9 +107,8 @@ def dumps_call(
         body = dumps_pickle((tuple(args), dict(kwargs)), f"the arguments of {function}")
     options = None if run is DEFAULT_RUN else _dumps_run(run)
     payload = _VERSION + pack([function, options, body, list(parents)] if parents else [function, options, body])
-    size = len(payload) - sum(map(len, parents))
-    if size > WARN_PAYLOAD:
-        _check_size(function, size)
+    if len(payload) > WARN_PAYLOAD:
+        _check_size(function, len(payload) - sum(map(len, parents)))
     return payload
 
 
@@ -168,7 +167,7 @@ def _check_size(function: str, size: int) -> None:
             f"the call of {function} takes {size:,} bytes and the limit is {MAX_PAYLOAD:,}: "
             "put the data in a file, a database or a cache and pass its name"
         )
-    if function not in _warned:
+    if size > WARN_PAYLOAD and function not in _warned:
         _warned.add(function)
         _logger.warning(
             "the call of %s takes %s bytes. Large arguments cost memory and time in the store: pass a name instead",

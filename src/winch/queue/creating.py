@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar, Unpack, overload
 
@@ -115,8 +114,7 @@ class Creating(Putting):
         draft = job.draft
         if draft is None:
             raise InvalidJobOperation(f"{job!r} has been enqueued: requeue() runs one again that has ended")
-        new = replace(
-            draft.new,
+        new = draft.new._replace(
             queue=self.name,
             at_front=at_front or draft.new.at_front,
             delay=delay or draft.new.delay,

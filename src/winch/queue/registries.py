@@ -299,12 +299,6 @@ class ScheduledJobRegistry(Registry):
         return [record.id for record in islice(due, chunk_size)]
 
 
-class BlockedJobRegistry(Registry):
-    """Jobs that wait for a limit."""
-
-    state = JobStatus.BLOCKED
-
-
 class CanceledJobRegistry(Registry):
     """Jobs that were canceled."""
 

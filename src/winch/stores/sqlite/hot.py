@@ -150,6 +150,7 @@ class HotVerbs(Verbs):
             kept = tx.kept(call)
             if kept is None:
                 kept = [take(tx, seat_of(tx, executor), id)]
+                release(tx)
                 tx.keep(call, *kept)
             claims = [claim for seat in seats(tx, executor) for claim in claimed_before(tx, seat, kept[0], 1, tx.now)]
         return claims[0] if claims else None

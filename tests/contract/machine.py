@@ -85,7 +85,8 @@ MADE = tuple(NewCallback(event, event.encode()) for event in EVENTS.values())
 SEVERAL = (*MADE, NewCallback("failure", b"each", each=True), NewCallback("success", b"again"))
 REASONS = {"failed": "raised", "retry": "timeout", "stopped": "stopped", "returned": "interrupted"}
 INLINE = {"take": 2, "report": 1}
-STEP = INLINE | {"turn": 14, "enqueue": 6, "control": 5, "cron": 2, "beat": 2, "retire": 3, "retire_worker": 1, "again": 3}
+WORKERS = {"turn": 14, "beat": 2, "retire": 3, "retire_worker": 1}
+STEP = WORKERS | INLINE | {"enqueue": 6, "control": 5, "cron": 2, "again": 3}
 MISCHIEF = {"turn": 8, "enqueue": 3, "control": 4, "cron": 2, "beat": 2, "retire": 2}  # what meets with it
 METAS = (b"noted", b"\xff\0", b"")
 CLIENTS: tuple[str, ...] = ("c1", "c2", "c3", "c4")

@@ -215,7 +215,8 @@ def claimed(claim: Claim | None) -> Claim | None:
 
 VERBS = [
     *(enqueue, enqueue_what_vanished, annotate, enlist, enlist_executor, promote, retire, retire_worker),
-    *(cancel, cancel_and_enqueue_dependents, take, report, stop, requeue, delete, empty, forget, pause, resume, pause_for_a_while, send_command),
+    *(take, report, cancel, cancel_and_enqueue_dependents, stop, requeue, delete, empty, forget),
+    *(pause, resume, pause_for_a_while, send_command),
     *(put_entries, remove_entry, pause_entry, resume_entry, fire_entry),
 ]
 

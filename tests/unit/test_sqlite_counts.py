@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from winch.ids import new_id
+from winch.states import STATES
 from winch.states import JobStatus as S
 from winch.stores.contract import NewCallback, NewJob, Outcome, WorkerInfo
 from winch.stores.sqlite import SQLiteStore
@@ -58,7 +59,7 @@ def test_a_deleted_job_takes_all_it_had_along(store: SQLiteStore, path: Path) ->
     work(store, "finished", "failed", "retry", "stopped")
     with closing(sqlite3.connect(path)) as db:
         assert all(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in SIDES)
-    everything = [each for state in S for each in store.list("q", state)]
+    everything = [each for state in STATES for each in store.list("q", state)]
     assert store.delete(everything) == len(everything)
     with closing(sqlite3.connect(path)) as db:
         assert [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in SIDES] == [0] * 4

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -24,16 +25,16 @@ from tests.contract.helpers import (
     run,
     states,
 )
-from winch.stores.contract import LimitRecord, NewCallback, NewJob, NewLimit, OutcomeKind, Store, TallyKey
+from winch.stores.contract import Call, LimitRecord, NewCallback, NewJob, NewLimit, OutcomeKind, Store, TallyKey
 
 ONE = NewLimit("k", concurrency=1)
 TWO = NewLimit("k", concurrency=2)
 DAY = 86_400_000
 
 
-def limited(limit: NewLimit | tuple[NewLimit, ...] = ONE, **options: object) -> NewJob:
-    """A new job with limits."""
-    return job(limits=limit if isinstance(limit[0], tuple) else (limit,), **options)
+def limited(limit: NewLimit = ONE, **options: Any) -> NewJob:
+    """A new job with a limit."""
+    return job(limits=(limit,), **options)
 
 
 def rated(burst: int = 1, per: int = DAY, rate: int = 1, key: str = "k") -> NewLimit:
@@ -298,7 +299,7 @@ def test_a_released_job_that_is_taken_away_makes_way(store: Store, end: str) -> 
         eventually(lambda: store.now() > record(store, first).enqueued_at + 20)
         executor.turn(room=1)
         assert states(store, first) == ["canceled"]
-    assert executor.one().id == second if end != "expire" else executor.claim() or states(store, second) == ["started"]
+    assert executor.one().id == second
 
 
 def test_each_job_is_held_to_its_own_numbers(store: Store) -> None:
@@ -486,15 +487,14 @@ def test_the_executor_decides_between_queues(store: Store) -> None:
 # ---- waking ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cause", ["settle", "retire", "stop", "delete", "rescue", "cancel"])
+@pytest.mark.parametrize("cause", ["settle", "retire", "stop", "delete", "rescue"])
 def test_a_release_wakes(store: Store, cause: str) -> None:
     """Whoever makes room wakes who sleeps on the queue of the one that is released."""
     executor = lane(store)
     first = add(store, limits=(ONE,))
     claim = executor.one()
     add(store, limits=(ONE,), queue="other")
-    sleeper = lane(store)
-    assert sleeper.claim(5, "other") == []
+    assert lane(store).claim(5, "other") == []
     hinted(store, "other", within=0.01)
     waiter = store.waiter(["other"])
     assert not has_hint(waiter, 0.05)
@@ -506,16 +506,8 @@ def test_a_release_wakes(store: Store, cause: str) -> None:
         store.cancel(first, stop=True)
     elif cause == "delete":
         store.delete([first])
-    elif cause == "rescue":
-        Boss(store, queues=("third",)).beat(gone=[executor.worker.id])
     else:
-        executor.turn(outcome(claim), queues=[])
-        assert has_hint(waiter)
-        more = add(store, limits=(ONE,), queue="other", priority=-1)
-        [claim] = lane(store).claim(1, "other")
-        sleeper.claim(5, "other")
-        assert states(store, more) == ["blocked"]
-        store.delete([claim.id])
+        Boss(store, queues=("third",)).beat(gone=[executor.worker.id])
     assert has_hint(waiter)
     waiter.close()
 
@@ -678,13 +670,12 @@ def test_many_jobs_of_a_full_key_stand_in_nobodys_way(store: Store) -> None:
     behind = add(store)
     executor = lane(store)
     first = executor.one()
-    turns, found = 0, False
-    while not found and turns < 20:
-        turn = executor.turn(room=1)
-        turns, found = turns + 1, [claim.id for claim in turn.claims] == [behind]
-        assert turn.more or found
-    assert found
-    assert turns > 1 or turn.now == 0 or len(blocked(store)) == 999
+    turns = [executor.turn(room=1)]
+    while turns[-1].more:
+        assert turns[-1].claims == ()
+        turns.append(executor.turn(room=1))
+    assert [claim.id for claim in turns[-1].claims] == [behind]
+    assert len(turns) < 10
     assert len(blocked(store)) == 999
     [claim] = executor.turn(outcome(first), room=1).claims
     assert states(store, claim.id) == ["started"]
@@ -748,7 +739,7 @@ def test_a_repeated_call_releases_nothing_twice(store: Store, verb: str) -> None
     first, second, third = put(store, *(limited() for _ in range(3)))
     executor.one()
     executor.claim()
-    calls: dict[str, Callable[..., object]] = {
+    calls: dict[str, Callable[[Call], object]] = {
         "cancel": lambda call: store.cancel(first, stop=True, call=call),
         "delete": lambda call: store.delete([first], call=call),
         "retire": lambda call: store.retire(executor.id, call=call),

@@ -45,9 +45,8 @@ def test_two_workers_keep_to_a_concurrency(
     """Sixty jobs of a key, of three limits over two queues; other jobs are not held up by them."""
     other = Queue("other", connection=queue.connection)
     for line in (queue, other):
-        line.using(limits=Limit("k", 3)).enqueue_many(
-            [Queue.prepare_data(function, [str(notes), str(n), 0.02]) for n in range(30)]
-        )
+        calls = [Queue.prepare_data(function, [str(notes), str(n), 0.02]) for n in range(30)]
+        line.using(limits=Limit("k", 3)).enqueue_many(calls)
     free = [each.enqueue(tasks.add, 1, 1) for each in (queue, other)]
     workers = [start_worker("default", "other", burst=True, **settings) for _ in range(2)]
     assert [job.result(timeout=20) for job in free] == [2, 2]
@@ -60,9 +59,8 @@ def test_two_workers_keep_to_a_concurrency(
 
 def test_the_limit_is_used(queue: Queue, start_worker: StartWorker, notes: Path) -> None:
     """With room for all, three do run at a time: nobody waits for a look that comes by and by."""
-    queue.using(limits=Limit("k", 3)).enqueue_many(
-        [Queue.prepare_data(tasks.nap, [str(notes), str(n), 0.2]) for n in range(12)]
-    )
+    calls = [Queue.prepare_data(tasks.nap, [str(notes), str(n), 0.2]) for n in range(12)]
+    queue.using(limits=Limit("k", 3)).enqueue_many(calls)
     worker = start_worker(processes=4)
     eventually(lambda: lines(notes))
     began = time.monotonic()

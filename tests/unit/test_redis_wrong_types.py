@@ -281,8 +281,7 @@ FAMILIES = [
     "marker",
 ]
 LIMIT_KEYS = [f"{family}:{key}" for family in ("slots", "bucket", "waiting") for key in "kr"]
-LIMIT_KEYS += [f"{family}:{queue}\n{key}" for family in ("waiters", "released") for queue in "qb" for key in "kr"]
-LIMIT_KEYS += ["waits:q", "waits:b"]
+WAITER_KEYS = [f"{family}:{queue}\n{key}" for family in ("waiters", "released") for queue in "qb" for key in "kr"]
 GLOBAL = ["firing", "firing:gone", "due", "paused", "seats", "queues", "workers", "store"]
 
 
@@ -310,7 +309,7 @@ def test_a_key_that_is_not_there_yet_and_is_of_a_wrong_type(
     verb, call = prepare(store), Channel().next()
     before = saved(client)
     queues = sorted(each.decode() for each in cast("set[bytes]", client.smembers("{winch}:queues")))
-    limits = LIMIT_KEYS if prepare.__name__.endswith("limited") else []
+    limits = [*LIMIT_KEYS, *WAITER_KEYS, "waits:q", "waits:b"] if prepare.__name__.endswith("limited") else []
     names = [
         *GLOBAL,
         *limits,
@@ -648,6 +647,20 @@ def test_a_slot_of_a_record_that_broke_is_freed_by_a_beat(store: RedisStore, cli
     assert states(store, waits) == ["blocked"]
     executor.worker.beat()
     assert executor.one().id == waits
+
+
+@pytest.mark.parametrize("family", ["slots:k", "waiters:q\nk", "waits:q"])
+def test_an_expired_job_whose_limit_is_in_trouble(store: RedisStore, client: Redis, family: str) -> None:
+    """It cannot leave its queue either, and ends once the key is repaired."""
+    late = add(store, limits=LIMITS[:1], ttl=1)
+    executor = lane(store)
+    eventually(lambda: store.now() > record(store, late).enqueued_at + 1)
+    client.set(f"{{winch}}:{family}", "something else")
+    assert claim_from(executor, "q").claims == ()
+    assert states(store, late) == ["queued"]
+    client.delete(f"{{winch}}:{family}")
+    assert claim_from(executor, "q").claims == ()
+    assert states(store, late) == ["canceled"]
 
 
 def test_a_waiter_whose_record_broke_stands_in_nobodys_way(store: RedisStore, client: Redis) -> None:

@@ -154,22 +154,8 @@ def _hand_out(tx: Transaction, hand: Hand, name: str, rows: sqlite3.Cursor, *, s
     before = len(hand.claims)
     now, token, claims, numbers, size = tx.now, hand.first + len(hand.claims), hand.claims, hand.numbers, hand.bytes
     after: int | None = None
-    for (
-        number,
-        features,
-        score,
-        over,
-        id,
-        payload,
-        meta,
-        fails,
-        tries,
-        crashes,
-        created,
-        queued,
-        priority,
-        repeats,
-    ) in rows:
+    for row in rows:
+        number, features, score, over, id, payload, meta, fails, tries, crashes, created, queued, rank, repeats = row
         if size > TURN_BYTES or len(claims) == hand.room:
             hand.more |= size > TURN_BYTES
             rows.close()
@@ -184,7 +170,7 @@ def _hand_out(tx: Transaction, hand: Hand, name: str, rows: sqlite3.Cursor, *, s
             size += len(payload)
             continue
         wait, parent = now - queued, _parent(tx, number, features) if features else None
-        known = token, id, name, payload, meta, suspect, fails, tries, crashes, created, queued, wait, priority, parent
+        known = token, id, name, payload, meta, suspect, fails, tries, crashes, created, queued, wait, rank, parent
         claims.append(Claim(*known, repeats))
         numbers.append(number)
         size += len(payload)

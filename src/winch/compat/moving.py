@@ -16,8 +16,8 @@ from winch.codec import dumps_error
 from winch.compat.rqdb import Kind, RQDatabase, RQJob, Unreadable
 from winch.errors import EncodeError, EnqueueError, InvalidOption
 from winch.job import Connection, Job, get_store
+from winch.job.making import new_job
 from winch.options import Callback, Dependency, JobKeywords, JobOptions, Repeat, Retry
-from winch.queue.calls import new_job
 from winch.stores.contract import NewJob, Store
 
 __all__ = ["Move", "Moved"]

@@ -14,8 +14,8 @@ from winch.cron.slots import to_datetime
 from winch.cron.template import META_KEY, pack_template, unpack_template
 from winch.decorators import Task
 from winch.errors import InvalidOption
+from winch.job.making import new_job
 from winch.options import DEFAULT_JOB, JobKeywords, JobOptions, check_queue
-from winch.queue.calls import new_job
 from winch.stores.contract import EntryRecord, NewEntry, NewJob
 
 __all__ = ["Entry", "EntrySpec", "next_slot_of"]

@@ -48,6 +48,7 @@ LAZY: Mapping[tuple[str, str], str] = {
     ("winch.job.awaiting", "asyncio"): "only for aresult",
     ("winch.stores", "winch.stores.sqlite"): "each store loads its driver, and only one is used",
     ("winch.stores", "winch.stores.redis"): "each store loads its driver, and only one is used",
+    ("winch.worker.surroundings", "winch.cron"): "only in the executor that writes cron entries",
     ("winch.queue.putting", "winch.queue.batching"): "imports asyncio, only for aenqueue",
     ("winch.testing.plugin", "winch.testing.memory"): "in every test suite of a user: only where it is asked for",
     ("winch.testing.plugin", "winch.queue"): "in every test suite of a user: only where it is asked for",

@@ -123,6 +123,21 @@ def test_a_changed_entry() -> None:
     assert [firing.revision for firing in tick(tab, BEGIN + 2 * HOUR)] == [5, 5]
 
 
+def test_a_refusal_holds_up_no_other() -> None:
+    """An entry whose firing the store has refused waits with all its slots until the next look; the others fire."""
+    tab = crontab(record("broken", misfire="all"), record("well"))
+    fired: list[str] = []
+    for firing in tab.due(BEGIN + 2 * HOUR):
+        if firing.name == "broken":
+            tab.refused(firing)
+        else:
+            tab.fired(firing, Fired(BEGIN + 2 * HOUR, "fired", firing.slot))
+        fired.append(firing.name)
+    assert fired == ["broken", "well"]
+    assert tab.next_at() == BEGIN + HOUR
+    assert hours(tick(tab, BEGIN + 2 * HOUR)) == [1, 2]
+
+
 @pytest.mark.parametrize(
     "broken",
     [

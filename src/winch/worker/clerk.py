@@ -19,7 +19,7 @@ from winch.errors import NotEnlisted, StoreError, StoreRefused, StoreReplaced
 from winch.ids import new_id
 from winch.polling import Pipe, readable
 from winch.stores.contract import Beat, Call, Store, Waiter, WorkerInfo
-from winch.worker.crontab import CronTab
+from winch.worker.crontab import CronTab, Firing
 from winch.worker.identity import is_gone
 from winch.worker.vitals import clock
 
@@ -180,12 +180,24 @@ class Clerk(threading.Thread):
         left = self._until_slot()
         if left is None or left > 0:
             return
-        for firing in self._cron.due(self._now()):
+        refused = [error for firing in self._cron.due(self._now()) if (error := self._fire(firing))]
+        if refused:
+            raise refused[0]
+
+    def _fire(self, firing: Firing) -> StoreRefused | None:
+        """Fire a slot. What the store refuses for the sake of one queue does not hold up the entries of others."""
+        self._beat_if_due()
+        self.steps += 1
+        try:
             answer = self._store.fire_entry(*firing)
-            self._set_clock(answer.now)
-            self._cron.fired(firing, answer)
-            self.steps += 1
-            self._beat_if_due()
+        except StoreReplaced:
+            raise
+        except StoreRefused as error:
+            self._cron.refused(firing)
+            return error
+        self._set_clock(answer.now)
+        self._cron.fired(firing, answer)
+        return None
 
     def _until_slot(self) -> float | None:
         """Seconds until the next slot of the cron table, None if there is none."""

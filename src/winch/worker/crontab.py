@@ -75,6 +75,7 @@ class CronTab:
         self.version = 0
         self._watched: dict[str, _Watched] = {}
         self._told: set[tuple[str, int]] = set()
+        self._refused: set[str] = set()
 
     def read(self, table: CronTable) -> None:
         """Take over a table."""
@@ -90,11 +91,12 @@ class CronTab:
         return min((entry.next for entry in self._watched.values() if entry.next is not None), default=None)
 
     def due(self, now: int) -> Iterator[Firing]:
-        """What to fire now. Each is to be followed by `fired`, which may make others needless.
+        """What to fire now. Each is to be followed by `fired`, which may make others needless, or by `refused`.
 
         Args:
             now: The store's time.
         """
+        self._refused.clear()
         for entry in list(self._watched.values()):
             if entry.next is None or entry.next > now:
                 continue
@@ -102,7 +104,7 @@ class CronTab:
             if not slots or slots[0] > entry.next:
                 logger.warning("cron entry %s: missed slots are left out (misfire=%r)", *entry.label)
             for slot in slots:
-                if slot > entry.done and self._watched.get(entry.record.name) is entry:
+                if slot > entry.done and self._fires(entry):
                     yield entry.firing(slot)
             if not slots:
                 entry.reach(upto)
@@ -118,6 +120,14 @@ class CronTab:
         if answer.kind in ("fired", "duplicate"):
             kept = "" if answer.kind == "fired" else " is still there, no other is enqueued"
             logger.debug("cron entry %s, slot %s: job %s%s", firing.name, to_datetime(firing.slot), firing.job.id, kept)
+
+    def refused(self, firing: Firing) -> None:
+        """The store has refused a firing: the entry waits until the next look, others do not."""
+        self._refused.add(firing.name)
+
+    def _fires(self, entry: _Watched) -> bool:
+        name = entry.record.name
+        return self._watched.get(name) is entry and name not in self._refused
 
     def _watch(self, record: EntryRecord) -> _Watched | None:
         """Watch an entry. One that this worker cannot read is left to others, and told of once."""

@@ -10,7 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-from winch.cron import Cron
 from winch.errors import StoreUnavailable
 from winch.job import use_admission
 from winch.running.run import Runner
@@ -44,6 +43,8 @@ def write_cron(settings: WorkerSettings) -> None:
 
 
 def _is_written(settings: WorkerSettings, module: str) -> bool:
+    from winch.cron import Cron
+
     try:
         Cron(settings.url).sync(module)
     except StoreUnavailable as error:

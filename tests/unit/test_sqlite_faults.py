@@ -524,12 +524,12 @@ def test_an_exception_in_a_transaction_leaves_nothing(store: SQLiteStore) -> Non
 
     def interrupted() -> None:
         with database.write() as tx:
-            tx.db.execute("INSERT INTO paused (name) VALUES ('half')")
+            tx.db.execute("INSERT INTO paused (name, ends) VALUES ('half', 0)")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert store.paused() == []
+    assert store.paused() == {}
     database.session().db.execute("BEGIN")  # as if an exception had come between two lines of ours
     store.enqueue([job()])
     assert store.queues() == ["q"]

@@ -65,7 +65,6 @@ for n = FIRST_QUEUE, FIRST_TALLY - 1 do queues[#queues + 1] = ARGV[n] end
 
 look_at_firing()
 look_at_pauses()
-if QUEUES == 0 then look('ZCARD', P .. 'due') end
 local name = look('HGET', P .. 'worker:' .. worker, 'name') or ''
 count()
 local outcomes, due = read_outcomes(9, OUTCOMES, EXECUTOR, seat), timers_of(queues)
@@ -82,7 +81,7 @@ promote(due, 100)
 release_all()
 local to = claimer(EXECUTOR, seat, worker, ROOM)
 local more, alone = claim(to, queues)
-for _, queue in ipairs(queues) do touched[queue] = true end
 finish()
+mark_all(queues)
 local _, next_due = timers_of(queues)
 return keep_turn({NOW, next_due, more and 1 or 0, alone and 1 or 0, late, to.got})

@@ -108,20 +108,34 @@ local function heads_of(queue, room)
   return 0, {}
 end
 
+-- Fills the claimer from one queue. Returns `more` and `alone` of a turn, and whether it has got a suspect.
+local function claim_from(to, queue, is_barred)
+  local suspects, ids = heads_of(queue, is_barred and 0 or to.room)
+  local alone = false
+  if suspects > 0 then
+    local may_take = is_free(to)
+    if may_take and take_suspect(to, queue) then return false, false, true end
+    alone = not (may_take or troubled[queue])
+  end
+  return #ids > 0 and not troubled[queue] and take_queued(to, queue, ids), alone, false
+end
+
 -- Fills the claimer from these queues. Returns `more` and `alone` of a turn.
 local function claim(to, queues)
   local alone = false
   if to.room <= 0 or #queues == 0 then return false, false end
   local is_barred = runs_suspect(to)
-  for _, queue in ipairs(queues) do
-    if not (end_of_pause and is_paused(queue)) then
-      local suspects, ids = heads_of(queue, is_barred and 0 or to.room)
-      if suspects > 0 then
-        local may_take = is_free(to)
-        if may_take and take_suspect(to, queue) then return false, false end
-        alone = alone or not (may_take or troubled[queue])
+  for first, last in chunks(queues, GROUP) do
+    if existing('suspects:', queues, first, last) > 0
+      or (to.room > 0 and existing('queued:', queues, first, last) > 0) then
+      for n = first, last do
+        if not (end_of_pause and is_paused(queues[n])) then
+          local more, waits, is_alone = claim_from(to, queues[n], is_barred)
+          if is_alone then return false, false end
+          alone = alone or waits
+          if more then return true, alone end
+        end
       end
-      if #ids > 0 and not troubled[queue] and take_queued(to, queue, ids) then return true, alone end
     end
   end
   return false, alone

@@ -202,6 +202,24 @@ local function look_at_job(job)
   if has(job.features, CHILDREN) then look('ZCARD', P .. 'children:' .. job.id) end
 end
 
+-- How many of the queues from `first` to `last` have a key of this kind: of fifty at one look, for a worker may name a thousand.
+--- @constant GROUP 50
+local function existing(kind, queues, first, last)
+  local keys = {}
+  for n = first, last do keys[#keys + 1] = P .. kind .. queues[n] end
+  return redis.call('EXISTS', unpack(keys))
+end
+
+-- The markers of many queues. Where all have theirs, or none has work, nothing is to be done for any.
+local function mark_all(queues)
+  for first, last in chunks(queues, GROUP) do
+    if existing('marker:', queues, first, last) <= last - first
+      and existing('queued:', queues, first, last) + existing('suspects:', queues, first, last) > 0 then
+      for n = first, last do mark(queues[n]) end
+    end
+  end
+end
+
 -- The last step of every script that moves jobs.
 local function finish()
   flush()

@@ -48,7 +48,7 @@ local function promote_all(room) promote(queues_due(), room) end
 -- with due jobs that is in trouble does not count.
 local function timers_of(queues)
   local due, next_due = {}, -1
-  if #queues == 0 then return due, or_end_of_pause(next_due) end
+  if look('ZCARD', P .. 'due') == 0 or #queues == 0 then return due, or_end_of_pause(next_due) end
   for n, at in ipairs(look('ZMSCORE', P .. 'due', unpack(queues))) do
     if at and (tonumber(at) > NOW or is_sound(queues[n])) then
       local left = math.max(0, tonumber(at) - NOW)

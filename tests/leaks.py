@@ -25,6 +25,8 @@ OWNED: tuple[str, ...] = (
     r"(?s)\{[^}]*\}:(waiting|waits|waiters|released):.+",  # of jobs that are blocked, or were and are queued
     r"(?s)\{[^}]*\}:children:.*",  # of a living parent: its end renames it
     r"(?s)\{[^}]*\}:firing(:.*)?",  # until every child has been told: turns and beats do it
+    r"\{[^}]*\}:groups",  # all groups, scored by their expiry: upkeep removes them
+    r"\{[^}]*\}:(group|members):.+",  # of a group in `groups`: gone with it
     r"\{[^}]*\}:(workers|seats)",  # the enlisted: retire or rescue takes them out
     r"\{[^}]*\}:(worker|info|crew|commands|hint|x):.+",  # of one worker or executor: gone with it
 )

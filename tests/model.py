@@ -17,7 +17,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from winch.errors import DuplicateJob, EntryTaken, InvalidJobOperation, NoSuchJob, NotEnlisted, UnknownDependency
+from winch.errors import (
+    DuplicateGroup,
+    DuplicateJob,
+    EntryTaken,
+    InvalidJobOperation,
+    NoSuchGroup,
+    NoSuchJob,
+    NotEnlisted,
+    UnknownDependency,
+)
 from winch.ids import callback_id
 from winch.states import ENDED, STATES, TRANSITIONS, JobStatus
 from winch.stores.contract import (
@@ -38,12 +47,14 @@ from winch.stores.contract import (
     Enqueued,
     EntryRecord,
     Fired,
+    GroupRecord,
     Held,
     JobRecord,
     LimitRecord,
     MetricRow,
     NewCallback,
     NewEntry,
+    NewGroup,
     NewJob,
     NewLimit,
     Outcome,
@@ -105,6 +116,22 @@ class Ended:
 
 
 @dataclass
+class Group:
+    """A group and its members, in the order in which they joined."""
+
+    record: GroupRecord
+    members: list[str] = field(default_factory=list[str])
+
+    def change(self, **changes: Any) -> None:
+        """Set fields."""
+        self.record = replace(self.record, **changes)
+
+    def count(self, what: str, more: int = 1) -> None:
+        """Add to a number."""
+        self.change(**{what: getattr(self.record, what) + more})
+
+
+@dataclass
 class Worker:
     """An enlisted worker."""
 
@@ -146,6 +173,7 @@ class ModelStore:
         self.released: dict[str, str] = {}  # of a job that was blocked and is queued: the key it waited for
         self.refill: defaultdict[str, int] = defaultdict(int)  # of a queue: when its next token comes, 0 if none does
         self.full_at: dict[str, int] = {}  # of a key: when its bucket is full, in microseconds
+        self.circle: dict[str, Group] = {}
         self.known: set[str] = set()
         self.held_back: dict[str, int] = {}  # what is paused, and when that ends (0: without end)
         self.markers: set[str] = set()
@@ -294,6 +322,7 @@ class ModelStore:
             suspect=False,
             pending=0,
         )
+        self.count_end(job, state.value)
         self.call_back(job, EVENTS.get(state))
         self.firing.append(Ended(id, met or state is S.FINISHED, False, self.waiting_for.pop(id, [])))
         if keep == 0:
@@ -307,26 +336,35 @@ class ModelStore:
                 self.create_callback(parent, callback, place)
 
     def create_callback(self, parent: JobRecord, callback: NewCallback, place: int) -> None:
-        """Create a callback job with the parent's record in it, at the front."""
+        """Create a callback job with the parent's record in it."""
         id = callback_id(parent.id, callback.event, parent.created_at, parent.attempts, place)
         keep = parent.result_ttl if callback.event == "success" else parent.failure_ttl
-        self.jobs[id] = JobRecord(
-            id=id,
-            queue=parent.queue,
-            state=S.QUEUED,
-            payload=callback.payload,
+        job = NewJob(
+            id,
+            parent.queue,
+            callback.payload,
             priority=parent.priority,
             max_crashes=parent.max_crashes,
-            created_at=self.clock(),
             result_ttl=keep,
             failure_ttl=parent.failure_ttl,
-            parent=replace(parent, parent=None, limits=()),
         )
-        self.callbacks[id] = ()
-        self.queue(id, at_front=True)
+        self.create_now(job, replace(parent, parent=None, limits=()))
+
+    def create_now(self, job: NewJob, parent: JobRecord | None = None) -> None:
+        """Create a job at the front of its queue, by a step of the store."""
+        copied = ("id", "queue", "payload", "priority", "max_crashes", "result_ttl", "failure_ttl")
+        same: dict[str, Any] = {name: getattr(job, name) for name in copied}
+        self.known.add(job.queue)
+        self.jobs[job.id] = JobRecord(**same, state=S.QUEUED, created_at=self.clock(), parent=parent)
+        self.callbacks[job.id] = ()
+        self.queue(job.id, at_front=True)
 
     def vanish(self, id: str) -> None:
         """Remove a job with all it had; its children hear that it is gone."""
+        job = self.jobs[id]
+        if job.state not in ENDED:
+            self.count_end(job, "deleted")
+        self.leave_group(job)
         self.detach(id)
         self.firing.append(Ended(id, False, True, self.waiting_for.pop(id, [])))
         for ended in self.firing:
@@ -367,6 +405,107 @@ class ModelStore:
             self.waiting_for.setdefault(ended.parent, []).append(id)
         else:
             self.end(id, S.CANCELED, "dependency")
+
+    # ---- groups -----------------------------------------------------------------------------------------------------
+
+    def group_of(self, id: str) -> Group | None:
+        """A group; not one that is past its expiry."""
+        group = self.circle.get(id)
+        return None if group and group.record.expires_at and group.record.expires_at <= self.clock() else group
+
+    def must_group(self, id: str) -> Group:
+        group = self.group_of(id)
+        if group is None:
+            raise NoSuchGroup(id, id)
+        return group
+
+    def membership(self, job: JobRecord) -> Group | None:
+        """The group that counts this job."""
+        group = self.group_of(job.group)
+        return group if group and job.id in group.members else None
+
+    def leave_group(self, job: JobRecord) -> None:
+        """Without a word: its end was counted, or will be."""
+        if group := self.membership(job):
+            group.members.remove(job.id)
+
+    def join_group(self, job: NewJob) -> None:
+        if job.group:
+            group = self.must_group(job.group)
+            group.members.append(job.id)
+            group.count("total")
+            group.count("pending")
+            group.change(completed_at=0, expires_at=0)
+
+    def count_end(self, job: JobRecord, how: str) -> None:
+        if group := self.membership(job):
+            group.count(how)
+            group.count("pending", -1)
+            self.settle_group(group)
+
+    def settle_group(self, group: Group) -> None:
+        """A group of which nothing is pending expires later, and is completed once, unless somebody holds it."""
+        record = group.record
+        if record.pending:
+            return
+        group.change(expires_at=0 if record.ttl < 0 else self.clock() + record.ttl)
+        if record.holds or record.completed_at:
+            return
+        group.count("completions")
+        group.change(completed_at=self.clock())
+        if record.payload:
+            id = callback_id(record.id, "complete", record.created_at, group.record.completions)
+            self.create_now(NewJob(id, record.queue, record.payload))
+
+    @numbered
+    def create_group(self, group: NewGroup, *, call: Call | None = None) -> GroupRecord:
+        old = self.group_of(group.id)
+        if old and not old.record.completed_at:
+            raise DuplicateGroup(group.id, group.id)
+        now, before = self.clock(), self.circle.get(group.id)
+        now_or_later = max(now, before.record.created_at + 1) if before else now
+        expires_at = 0 if group.ttl < 0 else now + group.ttl
+        record = GroupRecord(group.id, now_or_later, 0, expires_at, group.ttl, group.queue, group.payload)
+        self.circle[group.id] = Group(record)
+        return replace(record, now=now)
+
+    @numbered
+    def hold_group(self, group: str, *, call: Call | None = None) -> None:
+        self.must_group(group).count("holds")
+
+    @numbered
+    def release_group(self, group: str, *, call: Call | None = None) -> None:
+        found = self.must_group(group)
+        found.change(holds=max(0, found.record.holds - 1))
+        self.settle_group(found)
+
+    @numbered
+    def delete_group(self, group: str, *, call: Call | None = None) -> bool:
+        found = self.group_of(group)
+        self.circle.pop(group, None)
+        return found is not None
+
+    def get_groups(self, groups: Sequence[str]) -> list[GroupRecord | None]:
+        with self.lock:
+            found = [self.group_of(id) for id in groups]
+            return [group and replace(group.record, now=self.clock()) for group in found]
+
+    def groups(self) -> list[str]:
+        return sorted(id for id in self.circle if self.group_of(id))
+
+    def members(self, group: str, *, offset: int = 0, limit: int = 100) -> list[str]:
+        with self.lock:
+            found = self.group_of(group)
+            return found.members[offset : offset + limit] if found else []
+
+    def await_group(self, group: str, timeout: float, wake: int | None = None) -> GroupRecord | None:
+        until = time.monotonic() + timeout
+        while True:
+            [found] = self.get_groups([group])
+            if found is None or found.completed_at or time.monotonic() >= until or sleep(0.001, wake):
+                return found
+
+    # ---- time -------------------------------------------------------------------------------------------------------
 
     def due(self, queues: Iterable[str]) -> list[JobRecord]:
         return sorted((job for name in queues for job in self.of(name, S.SCHEDULED)), key=lambda j: (j.due_at, j.id))
@@ -464,8 +603,20 @@ class ModelStore:
             planned[job.id] = self.state_of(job, planned, gone)
             if planned[job.id] is S.CANCELED and not job.failure_ttl:
                 gone.add(job.id)
+            if job.group:
+                self.must_group(job.group)
+        for job in jobs:
+            if job.id in self.jobs:
+                self.leave_group(self.jobs[job.id])
+            self.join_group(job)
+        joined = [self.must_group(id) for id in dict.fromkeys(job.group for job in jobs if job.group)]
+        for group in joined:
+            group.count("holds")
         for job in jobs[:ENQUEUE_BATCH]:
             self.create(job, planned[job.id])
+        for group in joined:
+            group.count("holds", -1)
+            self.settle_group(group)
         return Enqueued(self.clock(), tuple(planned.values()))
 
     def state_of(self, job: NewJob, planned: Mapping[str, JobStatus], gone: set[str]) -> JobStatus:
@@ -491,7 +642,7 @@ class ModelStore:
         self.known.add(job.queue)
         unmet = {parent for parent in job.parents if not self.is_met(parent, job)}
         copied = ("id", "queue", "payload", "priority", "max_crashes", "ttl", "result_ttl", "failure_ttl", "meta")
-        copied += ("on_failure", "limits")
+        copied += ("on_failure", "limits", "group")
         self.callbacks[job.id] = job.callbacks
         self.fronts = self.fronts - {job.id} | ({job.id} if job.at_front else set[str]())
         same: dict[str, Any] = {name: getattr(job, name) for name in copied}
@@ -663,7 +814,7 @@ class ModelStore:
         held = {"token": token, "executor": executor, "worker": worker, "started_at": now}
         self.put(job.id, state=S.STARTED, begun=job.suspect, **held)
         copied = ("id", "queue", "payload", "meta", "suspect", "fails", "attempts", "crashes", "created_at")
-        copied += ("enqueued_at", "priority", "parent", "repeats")
+        copied += ("enqueued_at", "priority", "parent", "repeats", "group")
         return Claim(token=token, wait=now - job.enqueued_at, **{name: getattr(job, name) for name in copied})
 
     def take(self, executor: str, id: str, *, call: Call | None = None) -> Claim | None:
@@ -844,6 +995,7 @@ class ModelStore:
         over = [job for job in self.jobs.values() if job.expires_at and job.expires_at <= now]
         for job in over[:100]:
             self.vanish(job.id)
+        self.circle = {id: group for id, group in self.circle.items() if self.group_of(id)}
         for name in self.known:
             for state, keep in ((S.FINISHED, KEEP_FINISHED), (S.FAILED, KEEP_FAILED)):
                 for job in self.of(name, state)[:-keep]:
@@ -969,6 +1121,10 @@ class ModelStore:
             raise InvalidJobOperation(f"{id} is {job.state}")
         fresh = {"fails": 0, "crashes": 0, "repeats": 0, "result": b"", "reason": "", "suspect": False, "worker": ""}
         self.put(id, expires_at=0, ended_at=0, **fresh)
+        if group := self.membership(job):
+            group.count(job.state.value, -1)
+            group.count("pending")
+            group.change(completed_at=0, expires_at=0)
         self.queue(id, at_front)
         return job.state
 
@@ -1110,6 +1266,7 @@ class ModelStore:
             },
             "claimable": [n for n in self.queues() if self.is_open(n) and self.of(n, S.QUEUED)],
             "paused": self.paused(),
+            "groups": {id: (group_essence(group.record), group.members) for id, group in sorted(self.circle.items())},
             "claims": {executor: [job.id for job in self.held_by([executor])] for executor in sorted(self.executors)},
             "workers": {id: (tuple(w.executors), w.finished, w.failed) for id, w in sorted(self.fleet.items())},
             "commands": {id: [(c.number, c.name, c.id) for c in w.commands] for id, w in sorted(self.fleet.items())},
@@ -1120,7 +1277,7 @@ def essence(job: JobRecord) -> dict[str, Any]:
     """What two stores must agree on: all of a record but its times and its token."""
     ended = job.state in ENDED
     copied = ("queue", "state", "payload", "reason", "priority", "fails", "crashes", "max_crashes", "attempts", "begun")
-    copied += ("repeats",)
+    copied += ("repeats", "group")
     copied += ("ttl", "result_ttl", "failure_ttl", "pending", "on_failure", "executor", "worker", "result", "meta")
     copied += ("limits",)
     copied += ("progress",)
@@ -1133,6 +1290,12 @@ def essence(job: JobRecord) -> dict[str, Any]:
         "history": [(each.outcome, each.reason, each.worker, told(each)) for each in job.history],
         "parent": job.parent and (job.parent.id, job.parent.state, job.parent.attempts, job.parent.result),
     }
+
+
+def group_essence(group: GroupRecord) -> GroupRecord:
+    """What two stores must agree on: all but the times."""
+    completed, expires = bool(group.completed_at), bool(group.expires_at)
+    return replace(group, created_at=0, completed_at=completed, expires_at=expires, now=0)
 
 
 def told(attempt: AttemptRecord) -> bytes:

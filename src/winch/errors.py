@@ -16,6 +16,8 @@
     │   ├── PayloadTooLarge          more bytes than the limit (ValueError)
     │   ├── DuplicateJob             the id is in use
     │   ├── UnknownDependency        a job to wait for does not exist
+    │   ├── NoSuchGroup              nobody knows the group (LookupError)
+    │   ├── DuplicateGroup           the name belongs to a group that is not completed
     │   └── EnqueuedDuringImport     a module enqueues while a worker imports it
     ├── InvalidOption                a value out of range (ValueError)
     ├── CronError                    something about the cron table
@@ -54,6 +56,7 @@ __all__ = [
     "AmbiguousOption",
     "CronError",
     "DecodeError",
+    "DuplicateGroup",
     "DuplicateJob",
     "EncodeError",
     "EnqueueError",
@@ -71,6 +74,7 @@ __all__ = [
     "NewerPayload",
     "NoRetry",
     "NoSuchEntry",
+    "NoSuchGroup",
     "NoSuchJob",
     "NotEnlisted",
     "PayloadTooLarge",
@@ -155,6 +159,19 @@ class _AboutJob(EnqueueError):
         return f"{self.args[0]}: {self.advice}"
 
 
+class _AboutGroup(EnqueueError):
+    """An error about the id of one group: `args` is the fact and the id, the text also says what to do."""
+
+    advice: ClassVar[str]
+
+    def __init__(self, fact: str, group_id: str = "") -> None:
+        super().__init__(fact, group_id)
+        self.group_id = group_id
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}: {self.advice}"
+
+
 class DuplicateJob(_AboutJob):
     """The id is in use by a job that has not ended, or one that is `unique` has not.
 
@@ -173,6 +190,26 @@ class UnknownDependency(_AboutJob, LookupError):
     """
 
     advice = "enqueue it first, or leave it out of depends_on if it ended and was not kept"
+
+
+class NoSuchGroup(_AboutGroup, LookupError):
+    """Nobody knows a group of that id.
+
+    Attributes:
+        group_id: The id.
+    """
+
+    advice = "create it first with Group.create(name=...); a group is removed a while after its last job has ended"
+
+
+class DuplicateGroup(_AboutGroup):
+    """A group of that id exists, and is not completed.
+
+    Attributes:
+        group_id: The id.
+    """
+
+    advice = "Group.fetch() gives it, or give the new one another name"
 
 
 class EnqueuedDuringImport(EnqueueError, RuntimeError):

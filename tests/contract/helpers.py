@@ -256,6 +256,8 @@ def snapshot(store: Store) -> dict[str, Any]:
         "jobs": {each: found and replace(found, now=0) for each, found in zip(every, store.get(every), strict=True)},
         "paused": store.paused(),
         "cron": store.cron_table()[1:],
+        "groups": [found and replace(found, now=0) for found in store.get_groups(store.groups())],
+        "members": {group: store.members(group, limit=100_000) for group in store.groups()},
         "workers": [replace(each, beat_age=0) for each in store.workers()],
         "metrics": [row for row in store.metrics(60_000) if row.key.series not in ("depth", "oldest")],
     }
@@ -281,6 +283,23 @@ def check_consistent(store: Store) -> None:
             assert {(found.queue, found.state) for found in records} <= {(name, state)}
             assert all(found.reason == "undecodable" or is_sound(found) for found in records)
             check_order(state, records)
+    check_groups(store)
+
+
+def check_groups(store: Store) -> None:
+    """The numbers of every group are those of its members."""
+    for group in store.get_groups(store.groups()):
+        assert group is not None
+        listed = store.members(group.id, limit=100_000)
+        assert len(listed) == len(set(listed)) <= group.total
+        members = [found for found in store.get(listed) if found]
+        assert {found.group for found in members} <= {group.id}
+        assert group.pending == sum(found.state not in ENDED for found in members), group
+        ends = {state: sum(found.state is state for found in members) for state in ENDED}
+        assert all(getattr(group, state.value) >= count for state, count in ends.items()), group
+        ended = group.finished + group.failed + group.canceled + group.stopped + group.deleted
+        assert group.total == group.pending + ended, group
+        assert not group.pending or (group.completed_at, group.expires_at) == (0, 0), group
 
 
 def is_sound(found: JobRecord) -> bool:

@@ -17,7 +17,8 @@ Conventions
 
 Steps that several verbs share (each exists once per store)
     `queue(job)`   the one way into `queued`: state, index, score, `enqueued_at`, and the queue's marker.
-    `end(job)`     the one place where a job becomes terminal or vanishes: result, retention, callbacks, children, waiters.
+    `end(job)`     the one place where a job becomes terminal or vanishes: result, retention, group, callbacks, children,
+                   waiters.
     `fire(n)`      takes up to n children from the children sets of ended parents, each once.
     `promote(n)`   moves up to n due jobs from `scheduled` to `queued`, earliest first.
     `lift()`       ends the pauses whose time is over.
@@ -75,6 +76,8 @@ __all__ = [
     "EntryRecord",
     "FireKind",
     "Fired",
+    "GroupRecord",
+    "Groups",
     "Held",
     "HotPath",
     "JobRecord",
@@ -83,6 +86,7 @@ __all__ = [
     "MetricRow",
     "NewCallback",
     "NewEntry",
+    "NewGroup",
     "NewJob",
     "NewLimit",
     "OnFailure",
@@ -204,7 +208,7 @@ class NewJob(NamedTuple):
             parent), or `run` it all the same.
         callbacks: Any number, also several of one event.
         limits: At most eight, each with a key of its own; see the module.
-        group: The id of the group it belongs to, `""` for none.
+        group: The id of the group that it joins, `""` for none.
         error: For a job that has failed elsewhere and moves in: the detail of its attempt. It is created `failed`, reason
             `raised`, and brings no parents and no callbacks.
     """
@@ -226,6 +230,23 @@ class NewJob(NamedTuple):
     limits: tuple[NewLimit, ...] = ()
     group: str = ""
     error: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class NewGroup:
+    """A group to create.
+
+    Attributes:
+        id: A text like a job's id.
+        ttl: Milliseconds that it is kept while nothing of it is pending; -1 is without end.
+        queue: Where the job of `payload` goes, `""` if there is none.
+        payload: Of the job that each completion creates, `b""` for none.
+    """
+
+    id: str
+    ttl: int = 86_400_000
+    queue: str = ""
+    payload: bytes = b""
 
 
 class Held(NamedTuple):
@@ -376,6 +397,7 @@ class Claim(NamedTuple):
         wait: Milliseconds between `enqueued_at` and the claim.
         parent: For a callback: its parent as it was then.
         repeats: How often it has been repeated.
+        group: The id of the group that it joined, `""` for none.
     """
 
     token: int
@@ -393,6 +415,7 @@ class Claim(NamedTuple):
     priority: int
     parent: JobRecord | None
     repeats: int = 0
+    group: str = ""
 
 
 class Turn(NamedTuple):
@@ -444,6 +467,7 @@ class JobRecord:
         history: Oldest first, at most `HISTORY`.
         parent: For a callback: its parent as it was then (without that one's own `parent` and `limits`).
         limits: As they were given.
+        group: The id of the group that it joined, also when that is gone; `""` for none.
         now: The store's time of this reading.
     """
 
@@ -480,6 +504,46 @@ class JobRecord:
     parent: JobRecord | None = None
     repeats: int = 0
     limits: tuple[NewLimit, ...] = ()
+    group: str = ""
+    now: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRecord:
+    """All that the store knows of a group. `total` is the sum of `pending` and of the five numbers after it.
+
+    Attributes:
+        created_at: Milliseconds since the epoch.
+        completed_at: When it was last completed, 0 once a job has joined it or was requeued since.
+        expires_at: When it will be removed unless a job joins it or is requeued, 0 for never.
+        ttl: Milliseconds that it is kept while nothing of it is pending; -1 is without end.
+        queue: Where the job of its completion goes.
+        payload: Of that job, `b""` for none.
+        holds: How many callers are filling it.
+        completions: How often it was completed.
+        total: Jobs that ever joined it.
+        pending: Those that have not ended.
+        finished, failed, canceled, stopped: How the others ended.
+        deleted: Those deleted before their end.
+        now: The store's time of this reading.
+    """
+
+    id: str
+    created_at: int
+    completed_at: int = 0
+    expires_at: int = 0
+    ttl: int = 86_400_000
+    queue: str = ""
+    payload: bytes = b""
+    holds: int = 0
+    completions: int = 0
+    total: int = 0
+    pending: int = 0
+    finished: int = 0
+    failed: int = 0
+    canceled: int = 0
+    stopped: int = 0
+    deleted: int = 0
     now: int = 0
 
 
@@ -692,6 +756,7 @@ class HotPath(Protocol):
         Raises:
             DuplicateJob: An id is used by a job that has not ended, or twice in `jobs`. The error's `args[1]` is the id.
             UnknownDependency: A parent does not exist. `args[1]` is its id.
+            NoSuchGroup: A group does not exist. `args[1]` is its id.
         """
         ...
 
@@ -1085,7 +1150,75 @@ class Control(Protocol):
         ...
 
 
-class Store(HotPath, Liveness, Control, Protocol):
+class Groups(Protocol):
+    """Jobs that belong together, counted as they end.
+
+    A job joins a group when it is enqueued (`NewJob.group`) and stays a member until it is removed, or another job takes
+    its id. `end(job)` counts a member, in the same step; `delete` of one that has not ended counts it as `deleted`;
+    `requeue` takes the count back. A group is *completed* when nothing of it is pending and nobody holds it: by the step
+    that ends or deletes its last pending job, or by `release_group`. That happens once for all jobs that have joined or were
+    requeued since the last time. The step creates the job of the group's `payload`: with the id `winch.ids.callback_id` (the
+    group's id, `complete`, its `created_at`, its `completions`), at the front of the group's queue, with the options that
+    are a `NewJob`'s defaults; and it wakes those who wait. The job stands behind the callbacks of the job whose end it was.
+    While nothing of it is pending a group expires after its `ttl`, held or not; it is unknown from then on. Its members are
+    jobs of their own, and stay.
+    """
+
+    def create_group(self, group: NewGroup, *, call: Call | None = None) -> GroupRecord:
+        """Create a group without members; one that is completed makes room for it, and is older. Returns its record.
+
+        Raises:
+            DuplicateGroup: A group of that id exists and is not completed. `args[1]` is the id.
+        """
+        ...
+
+    def hold_group(self, group: str, *, call: Call | None = None) -> None:
+        """Do not complete this group before `release_group`: more is to come. Several may hold it.
+
+        Raises:
+            NoSuchGroup: There is no such group.
+        """
+        ...
+
+    def release_group(self, group: str, *, call: Call | None = None) -> None:
+        """Take a hold back. If it was the last, nothing is pending, and the group is not completed, this completes it.
+
+        Raises:
+            NoSuchGroup: There is no such group.
+        """
+        ...
+
+    def delete_group(self, group: str, *, call: Call | None = None) -> bool:
+        """Remove a group; its jobs stay, and count nowhere. False: there was none."""
+        ...
+
+    def get_groups(self, groups: Sequence[str]) -> list[GroupRecord | None]:
+        """The records of these groups, None for the unknown."""
+        ...
+
+    def groups(self) -> list[str]:
+        """The ids of all groups, sorted."""
+        ...
+
+    def members(self, group: str, *, offset: int = 0, limit: int = 100) -> list[str]:
+        """Ids of a group's members, in the order in which they joined; none of a group that is unknown."""
+        ...
+
+    def await_group(self, group: str, timeout: float, wake: int | None = None) -> GroupRecord | None:
+        """Wait until a group is completed, at most `timeout` seconds.
+
+        Args:
+            group: Its id.
+            timeout: Seconds; 0 looks once.
+            wake: A descriptor; when it becomes readable the call returns early.
+
+        Returns:
+            Its record, completed or not; None as soon as it is unknown.
+        """
+        ...
+
+
+class Store(HotPath, Liveness, Control, Groups, Protocol):
     """A place where jobs live. Safe to use from any thread and after a fork: connections belong to a thread and a pid."""
 
     place: str

@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from winch.errors import DuplicateJob, NoSuchJob, NotEnlisted, UnknownDependency
+from winch.errors import DuplicateJob, NoSuchGroup, NoSuchJob, NotEnlisted, UnknownDependency
 from winch.states import JobStatus
 from winch.stores.contract import (
     ENQUEUE_BATCH,
@@ -39,7 +38,7 @@ from winch.stores.redis.records import (
     pack_plain_jobs,
     pack_tally_key,
 )
-from winch.stores.redis.waiting import EndedJobs, ListWaiter
+from winch.stores.redis.waiting import ListWaiter, ask_again
 
 __all__ = ["HotVerbs", "translated", "warn_of_loss"]
 
@@ -152,22 +151,8 @@ class HotVerbs:
 
     def await_end(self, ids: Sequence[str], timeout: float, wake: int | None = None) -> list[JobRecord]:
         """See `winch.stores.contract.HotPath.await_end`."""
-        until = time.monotonic() + timeout
-        ended, is_over = self._ended(ids)
-        if is_over or timeout <= 0:
-            return ended
         channels = list({ended_channel(self._calls.prefix, pack_id(id)) for id in ids})
-        ends = self._ends()
-        is_listening = ends.listen(channels)
-        try:
-            while True:
-                ended, is_over = self._ended(ids)  # after listening: an end between the two questions is not missed
-                left = until - time.monotonic()
-                if is_over or left <= 0 or not ends.wait(left, wake):
-                    return ended
-                is_listening = (is_listening and ends.is_connected) or ends.listen(channels)
-        finally:
-            ends.leave(channels)
+        return ask_again(self._local, self._calls, channels, lambda: self._ended(ids), timeout, wake)
 
     def annotate(self, id: str, meta: bytes, *, call: Call | None = None) -> None:
         """See `winch.stores.contract.HotPath.annotate`."""
@@ -216,12 +201,6 @@ class HotVerbs:
             raise _enqueue_error(refusal, jobs) from None
         return Enqueued(now, _states(states))
 
-    def _ends(self) -> EndedJobs:
-        ends: EndedJobs | None = getattr(self._local, "ends", None)
-        if ends is None or ends.pid != os.getpid():
-            ends = self._local.ends = EndedJobs(self._calls)
-        return ends
-
     def _ended(self, ids: Sequence[str]) -> tuple[list[JobRecord], bool]:
         """The records of those that have ended, and whether the wait is over: one has ended, or none is known."""
         *answers, now = self._calls.read("await_end", *map(pack_id, ids))
@@ -237,7 +216,11 @@ def _check_number(jobs: Sequence[NewJob]) -> None:
 def _are_plain(jobs: Sequence[NewJob]) -> bool:
     """Whether they all join the end of one queue at once."""
     queue = jobs[0].queue
-    return all(not (job.parents or job.delay or job.at_front or job.error) and job.queue == queue for job in jobs)
+    return all(_is_plain(job) and job.queue == queue for job in jobs)
+
+
+def _is_plain(job: NewJob) -> bool:
+    return not (job.parents or job.delay or job.at_front or job.error or job.group)
 
 
 def _states(digits: bytes) -> tuple[JobStatus, ...]:
@@ -253,6 +236,9 @@ def _enqueue_error(refusal: Refusal, jobs: Sequence[NewJob]) -> Exception:
         child, position = int(numbers[0]) - 1, int(numbers[1]) - 1
         parent = jobs[child].parents[position]
         return UnknownDependency(f"there is no job {parent} to wait for", parent)
+    if code == "NOGROUP":
+        group = jobs[int(numbers[0]) - 1].group
+        return NoSuchGroup(f"there is no group {group}", group)
     return translated(refusal)
 
 

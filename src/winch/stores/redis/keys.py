@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["ended_channel", "hint_key", "marker_key", "pack_id", "prefix", "unpack_id"]
+__all__ = ["complete_channel", "ended_channel", "hint_key", "marker_key", "pack_id", "prefix", "unpack_id"]
 
 _is_uuid = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 
@@ -27,6 +27,11 @@ def hint_key(prefix: bytes, worker: str) -> bytes:
 def ended_channel(prefix: bytes, id: bytes) -> bytes:
     """Where the end of a job is published if somebody waits for it."""
     return prefix + b"ended:" + id
+
+
+def complete_channel(prefix: bytes, group: str) -> bytes:
+    """Where the completion of a group is published, and that it was deleted."""
+    return prefix + b"complete:" + group.encode()
 
 
 def pack_id(id: str) -> bytes:

@@ -65,9 +65,10 @@ _PROGRESS = b"\xff"
 """A segment `meta` that begins so holds the length of the progress, the progress, and then the meta (`parts/meta.lua`)."""
 
 _SUSPECT, _BEGUN, _FRONT, _POLICY, _FAILED = 1, 2, 4, 8, 32
-_CALLBACKS, _PARENT, _LIMITED, _REPEATS = 1, 8, 32, 128
-_IN_EXTRA = _PARENT | _LIMITED | _REPEATS
-_EACH, _LIMITS_ENTRY, _REPEATS_ENTRY, _PARENT_ENTRY = 64, 32, 34, 35
+_CALLBACKS, _PARENT, _LIMITED, _GROUPED, _REPEATS = 1, 8, 32, 64, 128
+_IN_CLAIM = _PARENT | _GROUPED | _REPEATS
+_IN_EXTRA = _IN_CLAIM | _LIMITED
+_EACH, _LIMITS_ENTRY, _GROUP_ENTRY, _REPEATS_ENTRY, _PARENT_ENTRY = 64, 32, 33, 34, 35
 _POLICIES: tuple[OnFailure, ...] = ("cancel", "wait", "run")
 _KINDS: tuple[OutcomeKind, ...] = ("finished", "failed", "retry", "returned", "stopped", "repeat")
 _KIND = {kind: number for number, kind in enumerate(_KINDS)}
@@ -118,6 +119,9 @@ def pack_job(job: NewJob) -> bytes:
     if job.limits:
         features |= _LIMITED
         extra += _entry(_LIMITS_ENTRY, b"".join(map(_pack_limit, job.limits)))
+    if job.group:
+        features |= _GROUPED
+        extra += _entry(_GROUP_ENTRY, job.group.encode())
     terms = _pack_terms(job.max_crashes, job.ttl, job.result_ttl, job.failure_ttl)
     head = _NEW_JOB.pack(
         (_FRONT if job.at_front else 0) | _POLICIES.index(job.on_failure) * _POLICY | (_FAILED if job.error else 0),
@@ -251,7 +255,7 @@ def claim_of(id: bytes, token: int, raw: bytes, now: int) -> Claim:
         enqueued,
         now - enqueued,
         priority,
-        *(_only_some(raw[meta : meta + extra], now)[:2] if features & (_PARENT | _REPEATS) else (None, 0)),
+        *(_only_some(raw[meta : meta + extra], now)[:3] if features & _IN_CLAIM else (None, 0, "")),
     )
 
 
@@ -265,7 +269,7 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
     progress, meta = _noted(noted)
     history = _history(rest)
     moment = _join(head.due, head.due_high)
-    parent, repeats, limits = _only_some(extra, now) if head.features & _IN_EXTRA else (None, 0, ())
+    only_some = _only_some(extra, now) if head.features & _IN_EXTRA else _OnlySome()
     return JobRecord(
         id=id,
         queue=queue.decode(),
@@ -297,9 +301,7 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
         meta=meta,
         progress=progress,
         history=history,
-        parent=parent,
-        repeats=repeats,
-        limits=limits,
+        **only_some._asdict(),
         now=now,
     )
 
@@ -342,9 +344,17 @@ def _entry(code: int, content: bytes) -> bytes:
     return _ENTRY.pack(code, len(content)) + content
 
 
-def _only_some(extra: bytes, now: int) -> tuple[JobRecord | None, int, tuple[NewLimit, ...]]:
-    """What only some jobs have: the parent that a callback's record carries, how often it was repeated, its limits."""
-    parent, repeats, limits, at = None, 0, (), 0
+class _OnlySome(NamedTuple):
+    """What only some jobs have: the parent that a callback's record carries, how often it was repeated, group, limits."""
+
+    parent: JobRecord | None = None
+    repeats: int = 0
+    group: str = ""
+    limits: tuple[NewLimit, ...] = ()
+
+
+def _only_some(extra: bytes, now: int) -> _OnlySome:
+    parent, repeats, group, limits, at = None, 0, "", (), 0
     while at < len(extra):
         code, size = _ENTRY.unpack_from(extra, at)
         content = extra[at + _ENTRY.size : at + _ENTRY.size + size]
@@ -354,9 +364,11 @@ def _only_some(extra: bytes, now: int) -> tuple[JobRecord | None, int, tuple[New
             parent = job_record(unpack_id(content[1:end]), content[end:], now)
         elif code == _REPEATS_ENTRY:
             repeats = int.from_bytes(content, "little")
+        elif code == _GROUP_ENTRY:
+            group = content.decode()
         elif code == _LIMITS_ENTRY:
             limits = _limits(content)
-    return parent, repeats, limits
+    return _OnlySome(parent, repeats, group, limits)
 
 
 def _limits(content: bytes) -> tuple[NewLimit, ...]:

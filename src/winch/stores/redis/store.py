@@ -13,6 +13,7 @@ from winch.stores.redis.addresses import Address
 from winch.stores.redis.calls import Calls
 from winch.stores.redis.control import ControlVerbs
 from winch.stores.redis.crontab import CronVerbs
+from winch.stores.redis.groups import GroupVerbs
 from winch.stores.redis.hot import HotVerbs
 from winch.stores.redis.keys import prefix
 from winch.stores.redis.liveness import LivenessVerbs
@@ -25,7 +26,7 @@ _KEEPS_ALL = "noeviction"
 _logger = logging.getLogger("winch")
 
 
-class RedisStore(HotVerbs, LivenessVerbs, ControlVerbs, CronVerbs):
+class RedisStore(HotVerbs, LivenessVerbs, ControlVerbs, CronVerbs, GroupVerbs):
     """A store in a Redis or Valkey server: the contract `winch.stores.contract.Store`.
 
     Args:

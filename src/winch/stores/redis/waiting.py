@@ -1,4 +1,4 @@
-"""What a thread sleeps on: markers and hints (BLPOP), and the ends of jobs (SUBSCRIBE)."""
+"""What a thread sleeps on: markers and hints (BLPOP), ends of jobs and completions of groups (SUBSCRIBE)."""
 # redis-py leaves parts of its connections without types; what leaves this module is typed:
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
@@ -8,9 +8,10 @@ import logging
 import os
 import select
 import socket
+import threading
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from redis import exceptions
 from redis.connection import AbstractConnection
@@ -18,11 +19,12 @@ from redis.connection import AbstractConnection
 from winch.errors import StoreError
 from winch.stores.redis.calls import Calls, pack_command, passes
 
-__all__ = ["EndedJobs", "ListWaiter"]
+__all__ = ["ListWaiter", "Subscription", "ask_again"]
 
 _logger = logging.getLogger("winch")
 _POLL_WHILE_BROKEN = 0.5
 _UNBLOCK_PAUSE = 0.002
+T = TypeVar("T")
 _TROUBLE = (exceptions.RedisError, OSError)
 
 
@@ -154,8 +156,8 @@ class ListWaiter:
             connection.disconnect()
 
 
-class EndedJobs:
-    """A thread's subscription to the ends of jobs."""
+class Subscription:
+    """A thread's subscription to what is published: the ends of jobs, the completion of groups."""
 
     def __init__(self, calls: Calls) -> None:
         self.pid = os.getpid()
@@ -190,7 +192,7 @@ class EndedJobs:
             raise
 
     def wait(self, timeout: float, wake: int | None) -> bool:
-        """Sleep until a job may have ended; without a connection only briefly. False: `wake` became readable."""
+        """Sleep until there may be something to ask for; without a connection only briefly. False: `wake` became readable."""
         poll = select.poll()
         if self._connection is None:
             timeout = min(timeout, _POLL_WHILE_BROKEN)
@@ -236,3 +238,45 @@ class EndedJobs:
         except BaseException:
             self.drop()
             raise
+
+
+def ask_again(
+    local: threading.local,
+    calls: Calls,
+    channels: Sequence[bytes],
+    ask: Callable[[], tuple[T, bool]],
+    timeout: float,
+    wake: int | None,
+) -> T:
+    """Ask whenever something is published, until the answer is the one that was waited for.
+
+    Args:
+        local: Keeps the subscription of this thread.
+        calls: Makes its connection.
+        channels: Where it is published.
+        ask: The answer, and whether it is the one.
+        timeout: Seconds; 0 asks once.
+        wake: A descriptor that ends the wait.
+    """
+    until = time.monotonic() + timeout
+    answer, is_over = ask()
+    if is_over or timeout <= 0:
+        return answer
+    subscription = _subscription(local, calls)
+    is_listening = subscription.listen(channels)
+    try:
+        while True:
+            answer, is_over = ask()  # after listening: what comes between the two questions is not missed
+            left = until - time.monotonic()
+            if is_over or left <= 0 or not subscription.wait(left, wake):
+                return answer
+            is_listening = (is_listening and subscription.is_connected) or subscription.listen(channels)
+    finally:
+        subscription.leave(channels)
+
+
+def _subscription(local: threading.local, calls: Calls) -> Subscription:
+    found: Subscription | None = getattr(local, "subscription", None)
+    if found is None or found.pid != os.getpid():
+        found = local.subscription = Subscription(calls)
+    return found

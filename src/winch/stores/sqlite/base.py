@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -11,8 +12,12 @@ from winch.stores.sqlite.connection import Database
 from winch.stores.sqlite.faults import StoreFull
 from winch.stores.sqlite.limits import release
 from winch.stores.sqlite.transaction import Transaction
+from winch.stores.sqlite.wake import sleep
 
 __all__ = ["Verbs"]
+
+WATCH = 0.001, 0.005
+"""Seconds between two looks at a database: the first, and at most."""
 
 _logger = logging.getLogger("winch")
 
@@ -41,6 +46,25 @@ class Verbs:
             release(tx)
             tx.keep(call, answer)
             return answer
+
+    def _watch(self, look: Callable[[], T | None], timeout: float, wake: int | None) -> T | None:
+        """Look whenever the database has changed, until there is something to see, or `wake` is readable.
+
+        None: there was nothing within `timeout` seconds.
+        """
+        until = time.monotonic() + timeout
+        pause, longest = WATCH
+        seen = None
+        while True:
+            version = self._database.version()
+            if version != seen:
+                seen = version  # from before the look: what comes during it is seen the next time
+                if (found := look()) is not None:
+                    return found
+            left = until - time.monotonic()
+            if left <= 0 or sleep(min(pause, left), wake):
+                return None
+            pause = min(pause * 1.5, longest)
 
     def _thriftily(self, full: StoreFull, outcomes: Sequence[Outcome], settle: Callable[[Sequence[Outcome]], T]) -> T:
         """Settle on a full disk what did not fit: without results, and if need be without what is told of errors.

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from winch.states import JobStatus
 from winch.stores.contract import TURN_BATCH, TURN_BYTES, Claim, Held, JobRecord
 from winch.stores.sqlite.codes import CODES
-from winch.stores.sqlite.features import LIMITED, SNAPSHOT
+from winch.stores.sqlite.features import GROUPED, LIMITED, SNAPSHOT
+from winch.stores.sqlite.grouping import joined
 from winch.stores.sqlite.limits import admit, block
 from winch.stores.sqlite.queues import with_queued
 from winch.stores.sqlite.records import snapshot_of
@@ -115,8 +116,9 @@ def claimed_before(tx: Transaction, seat: Seat, first: int, count: int, then: in
     rows = tx.db.execute(q.claimed, (then, seat.number, first, first + count - 1)).fetchall()
     return tuple(
         [
-            Claim._make((*claim[:5], claim[5] == 1, *claim[6:], _parent(tx, number, features), repeats))
+            Claim._make((*claim[:5], claim[5] == 1, *claim[6:], parent, repeats, group))
             for number, features, *claim, repeats in rows
+            for parent, group in [_only_some(tx, number, features)]
         ]
     )
 
@@ -169,9 +171,10 @@ def _hand_out(tx: Transaction, hand: Hand, name: str, rows: sqlite3.Cursor, *, s
             blocked.append((number, score, place))
             size += len(payload)
             continue
-        wait, parent = now - queued, _parent(tx, number, features) if features else None
+        wait = now - queued
+        parent, group = _only_some(tx, number, features) if features else (None, "")
         known = token, id, name, payload, meta, suspect, fails, tries, crashes, created, queued, wait, rank, parent
-        claims.append(Claim(*known, repeats))
+        claims.append(Claim(*known, repeats, group))
         numbers.append(number)
         size += len(payload)
         token += 1
@@ -184,8 +187,10 @@ def _hand_out(tx: Transaction, hand: Hand, name: str, rows: sqlite3.Cursor, *, s
     return after if useless or blocked else None
 
 
-def _parent(tx: Transaction, number: int, features: int) -> JobRecord | None:
-    return snapshot_of(tx, number) if features & SNAPSHOT else None
+def _only_some(tx: Transaction, number: int, features: int) -> tuple[JobRecord | None, str]:
+    """What only some jobs have: the parent that a callback carries, and the group that a job has joined."""
+    parent = snapshot_of(tx, number) if features & SNAPSHOT else None
+    return parent, joined(tx, number) if features & GROUPED else ""
 
 
 def _clear(tx: Transaction, useless: Sequence[tuple[int, bool]]) -> None:

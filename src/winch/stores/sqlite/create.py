@@ -11,7 +11,8 @@ from winch.errors import DuplicateJob, UnknownDependency
 from winch.states import JobStatus
 from winch.stores.contract import NewJob
 from winch.stores.sqlite.codes import CODES, is_ended
-from winch.stores.sqlite.features import AT_FRONT, CALLBACKS, CHILDREN, LIMITED, PARENTS
+from winch.stores.sqlite.features import AT_FRONT, CALLBACKS, CHILDREN, GROUPED, LIMITED, PARENTS
+from winch.stores.sqlite.grouping import group_number, hold_group, join, rest
 from winch.stores.sqlite.limits import hold
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import attempt, end, jobs
@@ -47,6 +48,7 @@ class Plan(NamedTuple):
     state: int
     unmet: tuple[str, ...]
     replaces: Known | None
+    group: int  # its number
 
 
 def create(tx: Transaction, new: Sequence[NewJob]) -> list[int]:
@@ -55,6 +57,7 @@ def create(tx: Transaction, new: Sequence[NewJob]) -> list[int]:
     Raises:
         DuplicateJob: An id is in use.
         UnknownDependency: A parent does not exist.
+        NoSuchGroup: A group does not exist.
     """
     plans = _planned(tx, new)
     _write(tx, plans)
@@ -75,7 +78,7 @@ def _planned(tx: Transaction, new: Sequence[NewJob]) -> list[Plan]:
             raise DuplicateJob(f"the id {job.id} is in use", job.id)
         state, unmet = _state(job, known) if job.parents or job.error else (_SCHEDULED if job.delay else _QUEUED, ())
         known[job.id] = Known(0, state, 0, vanishes=state == _CANCELED and job.failure_ttl == 0)
-        plans.append(Plan(job, state, unmet, before))
+        plans.append(Plan(job, state, unmet, before, group_number(tx, job.group) if job.group else 0))
     return plans
 
 
@@ -117,9 +120,23 @@ def _write(tx: Transaction, plans: Sequence[Plan]) -> None:
     tx.db.executemany(q.delete_ended, [(plan.job.id,) for plan in plans if plan.replaces])
     first = tx.jobs + 1
     tx.db.executemany(q.insert_job, [_row(tx, plan) for plan in plans])
+    _join(tx, first, plans)
+    may_end = any(is_ended(plan.state) for plan in plans)
+    held = dict.fromkeys(plan.group for plan in plans if plan.group and may_end)
+    for group in held:
+        hold_group(tx, group, 1)  # no group is completed before all of this call have joined, and are there
     for number, plan in enumerate(plans, first):
         if plan.job.callbacks or plan.job.parents or plan.job.limits or plan.job.error:
             _write_sides(tx, number, plan)
+    for group in held:
+        hold_group(tx, group, -1)
+        rest(tx, group)
+
+
+def _join(tx: Transaction, first: int, plans: Sequence[Plan]) -> None:
+    for number, plan in enumerate(plans, first):
+        if plan.group:
+            join(tx, number, plan.group, plan.job.group)
 
 
 def _row(tx: Transaction, plan: Plan) -> tuple[object, ...]:
@@ -141,6 +158,8 @@ def _row(tx: Transaction, plan: Plan) -> tuple[object, ...]:
         features |= CALLBACKS
     if job.parents:
         features |= PARENTS
+    if job.group:
+        features |= GROUPED
     if job.at_front and state != _QUEUED:
         features |= AT_FRONT
     if job.limits:

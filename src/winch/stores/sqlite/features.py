@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ATTEMPTS", "AT_FRONT", "CALLBACKS", "CHILDREN", "LIMITED", "PARENTS", "SNAPSHOT"]
+__all__ = ["ATTEMPTS", "AT_FRONT", "CALLBACKS", "CHILDREN", "GROUPED", "LIMITED", "PARENTS", "SNAPSHOT"]
 
 CALLBACKS = 1
 """It has rows in `callbacks`."""
@@ -12,6 +12,8 @@ PARENTS = 4
 """It may wait for jobs in `children`."""
 SNAPSHOT = 8
 """It is a callback: its parent as it was then is in `snapshots`."""
+GROUPED = 64
+"""It has a row in `members`."""
 AT_FRONT = 16
 """It waits, and will join the front of its queue."""
 LIMITED = 32

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 from winch.errors import NoSuchJob
@@ -36,12 +35,10 @@ from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import by_ids, fire, lift, next_due, promote
 from winch.stores.sqlite.transaction import Transaction, as_array
 from winch.stores.sqlite.waiter import SQLiteWaiter
-from winch.stores.sqlite.wake import sleep
 
 __all__ = ["HotVerbs"]
 
 MINUTE, HOUR = 60_000, 3_600_000
-WATCH = 0.001, 0.005  # seconds between two looks of `await_end`: the first, and at most
 
 
 class HotVerbs(Verbs):
@@ -119,21 +116,13 @@ class HotVerbs(Verbs):
 
     def await_end(self, ids: Sequence[str], timeout: float, wake: int | None = None) -> list[JobRecord]:
         """Wait until at least one of these jobs has ended, at most `timeout` seconds."""
-        until = time.monotonic() + timeout
-        pause, longest = WATCH
-        seen = None
-        while True:
-            version = self._database.version()
-            if version != seen:
-                seen = version  # from before the look: what comes during it is seen the next time
-                found = self._found(ids)
-                ended = [record for record in found if record.state in ENDED]
-                if ended or not found:
-                    return ended
-            left = until - time.monotonic()
-            if left <= 0 or sleep(min(pause, left), wake):
-                return []
-            pause = min(pause * 1.5, longest)
+
+        def look() -> list[JobRecord] | None:
+            found = self._found(ids)
+            ended = [record for record in found if record.state in ENDED]
+            return ended if ended or not found else None
+
+        return self._watch(look, timeout, wake) or []
 
     def _found(self, ids: Sequence[str]) -> list[JobRecord]:
         """The records of those of these jobs that have ended if any has; else of one that has not, if there is one."""

@@ -150,10 +150,11 @@ SELECT each, payload FROM callbacks WHERE job = ? AND event = ? ORDER BY place
 -- name: delete_ended
 DELETE FROM jobs WHERE id = ? AND expires_at > 0
 
--- name: insert_callback
+-- name: make_job
 INSERT OR IGNORE INTO jobs (number, id, queue, state, features, priority, score, max_crashes, created_at, enqueued_at, ttl, result_ttl,
                   failure_ttl, payload)
-VALUES (?1, ?2, ?7, {queued}, ?6, ?8, ?3, ?9, ?4, ?4, 0, ?10, ?11, ?5)
+VALUES (:number, :id, :queue, {queued}, :features, :priority, :score, :max_crashes, :now, :now, 0, :result_ttl, :failure_ttl,
+        :payload)
 
 -- name: snapshot
 SELECT record FROM snapshots WHERE job = ?
@@ -244,6 +245,72 @@ DELETE FROM refills WHERE queue = ? AND key = ?
 DELETE FROM refills WHERE key = ?1 AND NOT EXISTS (
     SELECT 1 FROM limits WHERE role = 1 AND limits.key = ?1 AND limits.queue = refills.queue
 )
+
+-- ==== groups ====
+
+-- name: count_end_in_group
+UPDATE groups
+SET pending = pending - 1, finished = finished + (?2 = 'finished'), failed = failed + (?2 = 'failed'),
+    canceled = canceled + (?2 = 'canceled'), stopped = stopped + (?2 = 'stopped'), deleted = deleted + (?2 = 'deleted')
+WHERE number = (SELECT members.number FROM members WHERE job = ?1) AND (expires_at = 0 OR expires_at > ?3)
+RETURNING number, pending
+
+-- name: take_end_back_in_group
+UPDATE groups
+SET pending = pending + 1, finished = finished - (?2 = 'finished'), failed = failed - (?2 = 'failed'),
+    canceled = canceled - (?2 = 'canceled'), stopped = stopped - (?2 = 'stopped'), completed_at = 0, expires_at = 0
+WHERE number = (SELECT members.number FROM members WHERE job = ?1) AND (expires_at = 0 OR expires_at > ?3)
+
+-- name: group_number
+SELECT number FROM groups WHERE id = ?1 AND (expires_at = 0 OR expires_at > ?2)
+
+-- name: join_group
+UPDATE groups SET total = total + 1, pending = pending + 1, completed_at = 0, expires_at = 0 WHERE number = ?
+
+-- name: write_member
+INSERT INTO members (job, number, name) VALUES (?, ?, ?)
+
+-- name: joined
+SELECT name FROM members WHERE job = ?
+
+-- name: group_at_rest
+UPDATE groups SET expires_at = CASE WHEN ttl < 0 THEN 0 ELSE ?2 + ttl END
+WHERE number = ?1 AND pending = 0 RETURNING holds, completed_at
+
+-- name: complete_group
+UPDATE groups SET completed_at = ?2, completions = completions + 1
+WHERE number = ?1 RETURNING id, created_at, completions, queue, payload
+
+-- name: known_group
+SELECT completed_at, expires_at, created_at FROM groups WHERE id = ?
+
+-- name: delete_group
+DELETE FROM groups WHERE id = ?
+
+-- name: insert_group
+INSERT INTO groups (id, created_at, expires_at, ttl, queue, payload) VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: hold_group
+UPDATE groups SET holds = max(0, holds + ?2) WHERE id = ?1 AND (expires_at = 0 OR expires_at > ?3) RETURNING number
+
+-- name: hold_number
+UPDATE groups SET holds = holds + ? WHERE number = ?
+
+-- name: group_records
+SELECT id, created_at, completed_at, expires_at, ttl, queue, payload, holds, completions, total, pending, finished, failed,
+       canceled, stopped, deleted
+FROM groups WHERE id IN (SELECT value FROM json_each(?1)) AND (expires_at = 0 OR expires_at > ?2)
+
+-- name: group_ids
+SELECT id FROM groups WHERE expires_at = 0 OR expires_at > ? ORDER BY id
+
+-- name: members
+SELECT jobs.id FROM members JOIN jobs ON jobs.number = members.job
+WHERE members.number = (SELECT groups.number FROM groups WHERE groups.id = ?1 AND (groups.expires_at = 0 OR groups.expires_at > ?2))
+ORDER BY members.job LIMIT ?3 OFFSET ?4
+
+-- name: forget_groups
+DELETE FROM groups WHERE number IN (SELECT number FROM groups WHERE expires_at > 0 AND expires_at <= ? LIMIT 100)
 
 -- ==== children and firing ====
 

@@ -9,7 +9,7 @@ import ormsgpack
 from winch.states import ENDED, JobStatus
 from winch.stores.contract import HISTORY, AttemptRecord, JobRecord
 from winch.stores.sqlite.codes import STATES
-from winch.stores.sqlite.features import LIMITED, SNAPSHOT
+from winch.stores.sqlite.features import GROUPED, LIMITED, SNAPSHOT
 from winch.stores.sqlite.limits import limits_of
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.transaction import FOREVER, Snapshot, as_array
@@ -67,12 +67,15 @@ def _record(at: Snapshot, row: tuple[Any, ...], attempts: list[tuple[int, Attemp
     history = [attempt for _, attempt in attempts]
     if state is JobStatus.FINISHED and (not attempts or attempts[-1][0] < fields["attempts"]):
         history.append(_last_attempt(fields))
-    parent = snapshot_of(at, number) if features & SNAPSHOT else None
-    limits = limits_of(at, number) if features & LIMITED else ()
-    return JobRecord(**fields, history=tuple(history[-HISTORY:]), parent=parent, limits=limits, now=at.now)
+    only_some: dict[str, Any] = {
+        "parent": snapshot_of(at, number) if features & SNAPSHOT else None,
+        "limits": limits_of(at, number) if features & LIMITED else (),
+        "group": at.one(q.joined, number) if features & GROUPED else "",
+    }
+    return JobRecord(**fields, **only_some, history=tuple(history[-HISTORY:]), now=at.now)
 
 
-_COLUMNS = tuple(name for name in JobRecord.__slots__ if name not in {"history", "parent", "limits", "now"})
+_COLUMNS = tuple(name for name in JobRecord.__slots__ if name not in {"history", "parent", "limits", "group", "now"})
 
 
 def _last_attempt(job: dict[str, Any]) -> AttemptRecord:

@@ -203,6 +203,38 @@ CREATE TABLE entries (
     last_job   TEXT    NOT NULL DEFAULT ''
 );
 
+-- Jobs that belong together, counted as they end. A group that takes the id of another is another row.
+CREATE TABLE groups (
+    number       INTEGER PRIMARY KEY AUTOINCREMENT,
+    id           TEXT    NOT NULL UNIQUE,
+    created_at   INTEGER NOT NULL,
+    completed_at INTEGER NOT NULL DEFAULT 0,
+    expires_at   INTEGER NOT NULL DEFAULT 0,
+    ttl          INTEGER NOT NULL,
+    queue        TEXT    NOT NULL,
+    payload      BLOB    NOT NULL,
+    holds        INTEGER NOT NULL DEFAULT 0 CHECK (holds >= 0),
+    completions  INTEGER NOT NULL DEFAULT 0,
+    total        INTEGER NOT NULL DEFAULT 0,
+    pending      INTEGER NOT NULL DEFAULT 0 CHECK (pending >= 0),
+    finished     INTEGER NOT NULL DEFAULT 0,
+    failed       INTEGER NOT NULL DEFAULT 0,
+    canceled     INTEGER NOT NULL DEFAULT 0,
+    stopped      INTEGER NOT NULL DEFAULT 0,
+    deleted      INTEGER NOT NULL DEFAULT 0,
+    CHECK (total = pending + finished + failed + canceled + stopped + deleted),
+    CHECK (NOT pending OR (completed_at = 0 AND expires_at = 0))
+);
+CREATE INDEX closing ON groups (expires_at) WHERE expires_at > 0;
+
+-- Which job joined which group. The row of the group may be gone, and a row of another group have its id.
+CREATE TABLE members (
+    job    INTEGER PRIMARY KEY REFERENCES jobs ON DELETE CASCADE,
+    number INTEGER NOT NULL, -- groups.number
+    name   TEXT    NOT NULL  -- groups.id
+);
+CREATE INDEX circles ON members (number, job);
+
 CREATE TABLE workers (
     number     INTEGER PRIMARY KEY,
     id         TEXT    NOT NULL UNIQUE,

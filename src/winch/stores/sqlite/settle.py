@@ -12,7 +12,7 @@ from typing import NamedTuple
 from winch.errors import NotEnlisted
 from winch.states import JobStatus
 from winch.stores.contract import TURN_BATCH, Held, Outcome
-from winch.stores.sqlite.features import CALLBACKS, CHILDREN, LIMITED
+from winch.stores.sqlite.features import CALLBACKS, CHILDREN, GROUPED, LIMITED
 from winch.stores.sqlite.limits import return_tokens
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import FINISHED, Job, attempt, call_back, end, expiry, give_back, jobs, queue, schedule
@@ -77,7 +77,7 @@ def settle(tx: Transaction, seat: Seat, outcomes: Sequence[Outcome]) -> list[int
         failed += kind == "failed"
         run_ms += run
         _, _, number, name, features, ttl = claim
-        if kind != "finished" or detail or features & (CALLBACKS | CHILDREN | LIMITED):
+        if kind != "finished" or detail or features & (CALLBACKS | CHILDREN | GROUPED | LIMITED):
             for job in jobs(tx, q.job_by_number, number):
                 _settle(tx, job, outcome)
         elif ttl:

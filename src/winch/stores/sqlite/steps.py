@@ -13,11 +13,13 @@ from typing import NamedTuple
 
 from winch.ids import callback_id
 from winch.states import JobStatus
-from winch.stores.contract import ALL_QUEUES, CallbackEvent, OnFailure, OutcomeKind, Retired
+from winch.stores.contract import ALL_QUEUES, CallbackEvent, NewJob, OnFailure, OutcomeKind, Retired
 from winch.stores.contract import HISTORY as KEPT_ATTEMPTS
-from winch.stores.sqlite.codes import CODES
-from winch.stores.sqlite.features import AT_FRONT, CALLBACKS, CHILDREN, LIMITED, PARENTS, SNAPSHOT
+from winch.stores.sqlite.codes import CODES, STATES, is_ended
+from winch.stores.sqlite.features import AT_FRONT, CALLBACKS, CHILDREN, GROUPED, LIMITED, PARENTS, SNAPSHOT
+from winch.stores.sqlite.grouping import count_end, take_end_back
 from winch.stores.sqlite.limits import free, note_refills
+from winch.stores.sqlite.making import make_job
 from winch.stores.sqlite.queues import unpaused, with_timers
 from winch.stores.sqlite.records import pack_snapshot, records
 from winch.stores.sqlite.sql import q
@@ -99,6 +101,8 @@ def queue_again(tx: Transaction, job: Job, *, at_front: bool) -> None:
     """An ended job starts over, with its history."""
     if job.state == FINISHED:
         _write_attempt_of_finished(tx, job)
+    if job.features & GROUPED:
+        take_end_back(tx, job.number, STATES[job.state])
     tx.db.execute(q.start_over, (job.number,))
     queue(tx, job, at_front=at_front)
 
@@ -260,12 +264,14 @@ def end(
     tx.db.execute(q.end_job, (CODES[state], reason, ended or tx.now, expires_at, result, job.number))
     if state is JobStatus.FINISHED:
         tx.count(job.queue, FINISHED, 1)
+    if job.features & GROUPED:
+        count_end(tx, job.number, state)
     if state in _EVENTS:
         call_back(tx, job, _EVENTS[state])
     if job.features & CHILDREN:
         tx.db.execute(q.fire_children, {"parent": job.id, "met": met or state is JobStatus.FINISHED})
     if ttl == 0:
-        vanish(tx, job)
+        vanish(tx, job._replace(state=CODES[state]))
 
 
 def call_back(tx: Transaction, parent: Job, event: CallbackEvent, *, each: bool = False) -> None:
@@ -281,23 +287,26 @@ def call_back(tx: Transaction, parent: Job, event: CallbackEvent, *, each: bool 
 
 
 def _create_callback(tx: Transaction, parent: Job, event: CallbackEvent, place: int, payload: bytes) -> None:
-    id = callback_id(parent.id, event, parent.created_at, parent.attempts, place)
-    ttl = parent.result_ttl if event == "success" else parent.failure_ttl
-    tx.jobs += 1
-    score = tx.score(parent.priority, at_front=True)
-    shared = (parent.queue, parent.priority, parent.max_crashes, ttl, parent.failure_ttl)
-    tx.db.execute(q.delete_ended, (id,))
-    if not tx.db.execute(q.insert_callback, (tx.jobs, id, score, tx.now, payload, SNAPSHOT, *shared)).rowcount:
-        return  # it waits or runs: this end has been told before
-    tx.count(parent.queue, QUEUED, 1)
-    record = records(tx, [parent.id])[parent.id]
-    tx.db.execute(q.write_snapshot, (tx.jobs, pack_snapshot(record)))
-    tx.ready.add(parent.queue)
+    job = NewJob(
+        id=callback_id(parent.id, event, parent.created_at, parent.attempts, place),
+        queue=parent.queue,
+        payload=payload,
+        priority=parent.priority,
+        max_crashes=parent.max_crashes,
+        result_ttl=parent.result_ttl if event == "success" else parent.failure_ttl,
+        failure_ttl=parent.failure_ttl,
+    )
+    number = make_job(tx, job, SNAPSHOT)
+    if number is not None:  # else this end has been told before
+        record = records(tx, [parent.id])[parent.id]
+        tx.db.execute(q.write_snapshot, (number, pack_snapshot(record)))
 
 
 def vanish(tx: Transaction, job: Job) -> None:
     """Remove a job with all it had; children that still wait for it are canceled."""
     _let_go(tx, job)
+    if job.features & GROUPED and not is_ended(job.state):
+        count_end(tx, job.number, "deleted")
     if job.features & CHILDREN:
         tx.db.execute(q.fire_children, {"parent": job.id, "met": False})
         tx.db.execute(q.parent_is_gone, (job.id,))

@@ -10,13 +10,14 @@ from winch.stores.contract import StoreOptions
 from winch.stores.sqlite.connection import Database, FileDatabase, MemoryDatabase
 from winch.stores.sqlite.control import ControlVerbs
 from winch.stores.sqlite.crontab import CronVerbs
+from winch.stores.sqlite.groups import GroupVerbs
 from winch.stores.sqlite.hot import HotVerbs
 from winch.stores.sqlite.liveness import LivenessVerbs
 
 __all__ = ["SQLiteStore"]
 
 
-class SQLiteStore(HotVerbs, LivenessVerbs, ControlVerbs, CronVerbs):
+class SQLiteStore(HotVerbs, LivenessVerbs, ControlVerbs, CronVerbs, GroupVerbs):
     """The contract's `Store` in an SQLite database.
 
     Args:

@@ -34,6 +34,7 @@ def prune(tx: Transaction, queues: Iterable[str], most: int = PRUNED) -> int:
                 found = jobs(tx, q.expired, name, state, tx.now, most - removed)
                 _remove(tx, found)
                 removed += len(found)
+    tx.db.execute(q.forget_groups, (tx.now,))
     return removed
 
 

@@ -125,6 +125,7 @@ lift()
 promote_all(100)
 for _, queue in ipairs(queues) do repair_limits(queue) end
 local may_be_more = prune(queues, 100) == 0 and 1 or 0
+prune_groups(100)
 for _, queue in ipairs(queues) do touched[queue] = true end
 finish()
 sample(queues)

@@ -4,9 +4,9 @@
 -- ARGV[1], ARGV[2]  channel and number of the call
 -- ARGV[3 ...]  per job: its id, and the job packed (parts/new_job)
 --
--- Guard    no id is in use, every parent is known. At maxmemory the whole call is refused.
+-- Guard    no id is in use, every parent and every group is known. At maxmemory the whole call is refused.
 -- Returns  now, and a string of the states as digits
--- Errors   DUPLICATE n, UNKNOWN n m (job n, its parent m), STALECALL
+-- Errors   DUPLICATE n, UNKNOWN n m (job n, its parent m), NOGROUP n, STALECALL
 --- @include parts/call
 --- @include parts/create
 
@@ -48,6 +48,9 @@ for n = 3, #ARGV, 2 do
   states[i], unmet[i] = plan(job, planned, gone)
   if not states[i] then return redis.error_reply('UNKNOWN ' .. i .. ' ' .. unmet[i]) end
   look_at_new(job, unmet[i])
+  if has(job.features, GROUPED) and not grouping().look_of(job) then
+    return redis.error_reply('NOGROUP ' .. i)
+  end
   jobs[i], planned[id] = job, states[i]
   gone[id] = states[i] == CANCELED and job.failure_ttl == 0
 end
@@ -55,7 +58,9 @@ end
 needs_memory()
 local children = {}
 add_to_queues(jobs)
+local joined = join_groups(jobs)
 for i, job in ipairs(jobs) do create(job, states[i], unmet[i], children) end
 for parent, list in pairs(children) do adopt(parent, list) end
+release_groups(joined)
 finish()
 return keep({NOW, table.concat(states)})

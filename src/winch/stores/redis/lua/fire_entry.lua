@@ -47,6 +47,7 @@ redis.call('HSET', entry_key(entry.name), 'slot', SLOT)
 if is_used then return keep({NOW, DUPLICATE, SLOT}) end
 redis.call('HSET', entry_key(entry.name), 'job', job.id)
 add_to_queues({job})
+join_groups({job})
 create(job, job.due > 0 and SCHEDULED or QUEUED, {}, {})
 finish()
 return keep({NOW, FIRED, SLOT})

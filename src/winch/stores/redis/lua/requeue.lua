@@ -9,8 +9,7 @@
 -- Returns  the state it had
 -- Errors   NOSUCHJOB, INVALID state, STALECALL
 --- @include parts/call
---- @include parts/queue_job
---- @include parts/extra
+--- @include parts/groups
 
 local earlier = earlier_answer()
 if earlier then return earlier end
@@ -21,12 +20,13 @@ local before = job.state
 if not is_ended(job) then return redis.error_reply('INVALID ' .. before) end
 
 look_around()
-look_at(job.queue)
+look_at_job(job)
 count()
 
 needs_memory()
 job.fails, job.crashes, job.reason, job.ended, job.result = 0, 0, 0, 0, ''
 set_repeats(job, 0)
+if has(job.features, GROUPED) then grouping().take_end_back(job, COUNTED_AS[before]) end
 queue_job(job, ARGV[4] == '1')
 finish()
 return keep(before)

@@ -25,7 +25,7 @@ local function consider(id, job, index, queue, is_late)
     local is_well, trouble = pcall(limiting().look, job)
     if not is_well then troubled[queue] = trouble end
   end
-  if not is_sound(queue) then return nil end
+  if not is_sound(queue) or (is_late and not may_end(job)) then return nil end
   if job and not is_late then return limiting().admit(job) end
   if job then end_job(job, CANCELED, EXPIRED) else damaged(id, index, queue) end
   return false

@@ -35,10 +35,31 @@ local function create(job, state, unmet, children)
   end
 end
 
+-- All join their groups before any of them ends, and the groups are held until all are created.
+local function join_groups(jobs)
+  local joined, seen = {}, {}
+  for _, job in ipairs(jobs) do
+    if job.old and has(job.old.features, GROUPED) then grouping().leave(job.old) end
+    local group = has(job.features, GROUPED) and grouping().join(job)
+    if group and not seen[group] then
+      seen[group], joined[#joined + 1], group.holds = true, group, group.holds + 1
+    end
+  end
+  return joined
+end
+
+local function release_groups(joined)
+  for _, group in ipairs(joined) do
+    group.holds = group.holds - 1
+    grouping().rest(group)
+  end
+end
+
 -- Before the first write: all that comes with a new job.
 local function look_at_new(job, unmet)
   look_at(job.queue)
-  if job.old then look_at(job.old.queue) end
+  if has(job.features, GROUPED) then grouping().look_of(job) end
+  if job.old then look_at_job(job.old) end
   if job.damaged then look_everywhere() end
   for _, parent in ipairs(unmet) do look('ZCARD', P .. 'children:' .. parent) end
 end

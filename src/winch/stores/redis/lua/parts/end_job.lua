@@ -1,8 +1,6 @@
--- The one place where a job becomes terminal or vanishes: index, retention, callbacks, children, waiters (rule 14).
---- @include parts/queue_job
---- @include parts/ids
+-- The one place where a job becomes terminal or vanishes: index, retention, group, callbacks, children, waiters (rule 14).
+--- @include parts/groups
 --- @include parts/children
---- @include parts/extra
 
 local EVENTS = {[FINISHED] = 'success', [FAILED] = 'failure', [STOPPED] = 'stopped'}
 
@@ -16,25 +14,20 @@ end
 local function encode_parent(job)
   local bare = setmetatable({features = 0, extra_size = 0, body = string.sub(job.body, 1, #job.body - job.extra_size)},
     {__index = job})
+  if has(job.features, GROUPED) then
+    bare.features = GROUPED
+    set_entry(bare, GROUP_ENTRY, entry_of(job, GROUP_ENTRY))
+  end
   set_repeats(bare, repeats_of(job))
   return string.char(#job.id) .. job.id .. encode(bare)
 end
 
 -- `event` is the end state that calls for it, `place` its position among the callbacks of that.
 local function create_callback(parent, event, place, payload)
-  local id = callback_id(parent, EVENTS[event], place)
-  local old = read(id)
-  if old and not is_ended(old) then return end
-  if old then leave(old) end
+  local like = {priority = parent.priority, max_crashes = parent.max_crashes, failure_ttl = parent.failure_ttl,
+                result_ttl = event == FINISHED and parent.result_ttl or parent.failure_ttl}
   local extra = extra_entry(PARENT_ENTRY, encode_parent(parent))
-  local result_ttl = event == FINISHED and parent.result_ttl or parent.failure_ttl
-  queue_job({
-    id = id, flags = 0, features = PARENT, token = 0, seat = 0, started = 0, attempts = 0, fails = 0, crashes = 0,
-    max_crashes = parent.max_crashes, priority = parent.priority, reason = 0, pending = 0, score = 0, created = NOW,
-    enqueued = 0, ended = 0, due = 0, ttl = 0, result_ttl = result_ttl, failure_ttl = parent.failure_ttl,
-    queue = parent.queue, payload_size = #payload, meta_size = 0, extra_size = #extra,
-    body = parent.queue .. payload .. extra, result = '', history = '',
-  }, true)
+  make_job(callback_id(parent, EVENTS[event], place), parent.queue, payload, extra, PARENT, like)
 end
 
 -- Creates the callbacks of an event; if `is_retried` only those that hear of every failed attempt. Each joins the front, so
@@ -52,6 +45,7 @@ end
 
 -- Nothing is left of it; `how` is what the children of this end hear.
 local function remove_record(job, how)
+  if has(job.features, GROUPED) then grouping().leave(job) end
   mark_gone(job)
   fire_children(job, how)
   redis.call('DEL', record_key(job.id))
@@ -67,6 +61,7 @@ local function end_job(job, state, reason, ended, told)
   job.flags = without(job.flags, SUSPECT)
   if state ~= FINISHED then job.result = '' end
   tell_waiters(job)
+  if has(job.features, GROUPED) then grouping().count_end(job, COUNTED_AS[state]) end
   if EVENTS[state] then call_back(job, state) end
   told = told or state
   if ttl == 0 then
@@ -79,6 +74,7 @@ end
 
 -- Removes a job in any state, with all it had.
 local function vanish(job)
+  if has(job.features, GROUPED) and not is_ended(job) then grouping().count_end(job, 'deleted') end
   leave(job)
   tell_waiters(job)
   remove_record(job, GONE)

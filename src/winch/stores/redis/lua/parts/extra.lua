@@ -5,12 +5,14 @@
 --   5, 6, 8   a callback: the end state that calls it; the payload
 --   70        one of a failure that is also called after each failed attempt
 --   32        its limits, of each concurrency rate per burst | length of the key, key
+--   33        the id of the group that it joined
 --   34        how often the job has been repeated, 4 bytes
 --   35        of a callback job its parent: length of the id, id, record
 --- @include parts/record
 
 --- @constant EACH 64
 --- @constant LIMITS_ENTRY 32
+--- @constant GROUP_ENTRY 33
 --- @constant REPEATS_ENTRY 34
 --- @constant PARENT_ENTRY 35
 

@@ -56,7 +56,7 @@ local function fire(room)
     for n = 1, #children, 2 do
       local child = read(children[n])
       local waits = child and child.state == DEFERRED and child.token == tonumber(children[n + 1])
-      blocked = waits and not is_sound(child.queue)
+      blocked = waits and not may_end(child)
       if blocked then break end
       if waits then fire_child(child, parent, how, number) end
       if waits then room = room - 1 else stale = stale - 1 end

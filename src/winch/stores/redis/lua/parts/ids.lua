@@ -11,11 +11,16 @@ local function id_text(id)
     string.sub(hex, 17, 20), string.sub(hex, 21))
 end
 
+-- An id made of a text.
+local function digest_id(text)
+  return (string.gsub(string.sub(redis.sha1hex(text), 1, 32), '..', function(hex)
+    return string.char(tonumber(hex, 16))
+  end))
+end
+
 -- winch.ids.callback_id
 local function callback_id(parent, event, place)
   local text = string.format('%s:%s:%.0f:%.0f', id_text(parent.id), event, parent.created, parent.attempts)
   if place > 0 then text = text .. ':' .. place end
-  return (string.gsub(string.sub(redis.sha1hex(text), 1, 32), '..', function(hex)
-    return string.char(tonumber(hex, 16))
-  end))
+  return digest_id(text)
 end

@@ -13,6 +13,7 @@ local touched = {}  -- queues that may have new work
 local timers = {}   -- queues whose earliest due time may have changed
 local seated = {}   -- seat -> executor
 local freed = {}    -- jobs with limits that have left a state; `returns` if their tokens go back
+local grouper       -- of parts/groups, once it is made
 local printed, print_of
 
 local function change(key, id, score)
@@ -195,13 +196,6 @@ end
 
 --- @include parts/limits
 
--- A job that may move, with the children that may move with it.
-local function look_at_job(job)
-  look_at(job.queue)
-  if has(job.features, LIMITED) then limiting().look(job) end
-  if has(job.features, CHILDREN) then look('ZCARD', P .. 'children:' .. job.id) end
-end
-
 -- How many of the queues from `first` to `last` have a key of this kind: of fifty at one look, for a worker may name a thousand.
 --- @constant GROUP 50
 local function existing(kind, queues, first, last)
@@ -222,6 +216,7 @@ end
 
 -- The last step of every script that moves jobs.
 local function finish()
+  if grouper then grouper.save() end
   flush()
   release_all()
   save_counters()

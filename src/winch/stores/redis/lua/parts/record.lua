@@ -63,6 +63,7 @@ local STATES = {[0] = 'scheduled:', 'deferred:', 'blocked:', 'queued:', 'started
 --- @constant PARENT 8
 --- @constant FIRING 16
 --- @constant LIMITED 32
+--- @constant GROUPED 64
 --- @constant REPEATS 128
 
 -- positions in winch.states.REASONS

@@ -34,6 +34,7 @@ local function read_outcomes(first, count, executor, seat)
       if features ~= 0 or string.byte(ARGV[n + 1], 9) ~= KIND_FINISHED then look_at(queue) end
       if has(features, LIMITED) then limiting().look(decode(id, raw)) end
       if has(features, CHILDREN) then look('ZCARD', P .. 'children:' .. id) end
+      if has(features, GROUPED) then grouping().look_of(decode(id, raw)) end
     elseif redis.call('HEXISTS', P .. 'x:' .. executor, id) == 1 then
       broken[#broken + 1] = id
     end

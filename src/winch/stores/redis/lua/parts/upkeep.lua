@@ -7,6 +7,7 @@ local KEEP = {['finished:'] = 500000, ['failed:'] = 100000}
 
 local function remove(id, index)
   local job = read(id)
+  if job and not may_end(job) then return end
   if job and is_ended(job) and index_of(job) == index then
     vanish(job)
     return
@@ -47,6 +48,15 @@ local function prune(queues, room)
   for _, queue in ipairs(full) do room = prune_queue(queue, room) end
   flush()
   return room
+end
+
+-- Removes groups past their expiry.
+local function prune_groups(room)
+  local expired = redis.pcall('ZRANGEBYSCORE', P .. 'groups', '-inf', NOW, 'LIMIT', 0, room)
+  for _, id in ipairs(expired.err and {} or expired) do
+    redis.call('UNLINK', P .. 'group:' .. id, P .. 'members:' .. id)
+    redis.call('ZREM', P .. 'groups', id)
+  end
 end
 
 -- Age of the job at the head of a queue, which in a queue of one priority is the oldest.

@@ -26,11 +26,13 @@ from winch.errors import (
     NoSuchJob,
     NotEnlisted,
     UnknownDependency,
+    WorkerError,
 )
 from winch.ids import callback_id
 from winch.states import ENDED, STATES, TRANSITIONS, JobStatus
 from winch.stores.contract import (
     ALL_QUEUES,
+    COMMANDS,
     ENQUEUE_BATCH,
     HISTORY,
     KEEP_FAILED,
@@ -145,6 +147,7 @@ class Worker:
     finished: int = 0
     failed: int = 0
     run_ms: int = 0
+    quiet: bool = False
 
 
 class ModelStore:
@@ -876,17 +879,24 @@ class ModelStore:
         return self.fleet[worker]
 
     def beat(
-        self, worker: str, number: int, executors: Sequence[str], acknowledged: int = 0, gone: Sequence[str] = ()
+        self,
+        worker: str,
+        number: int,
+        executors: Sequence[str],
+        acknowledged: int = 0,
+        gone: Sequence[str] = (),
+        quiet: bool = False,
     ) -> Beat:
         with self.lock:
             self.enlisted(worker)
-            return self.take_beat(worker, executors, acknowledged, gone, call=Call(worker, number))
+            return self.take_beat(worker, executors, acknowledged, gone, quiet, call=Call(worker, number))
 
     @numbered
     def take_beat(
-        self, worker: str, executors: Sequence[str], acknowledged: int, gone: Sequence[str], *, call: Call
+        self, worker: str, executors: Sequence[str], acknowledged: int, gone: Sequence[str], quiet: bool, *, call: Call
     ) -> Beat:
         me, now = self.fleet[worker], self.clock()
+        me.quiet = quiet
         me.commands = [command for command in me.commands if command.number > acknowledged]
         if now - me.beat > 2 * me.info.interval:
             me.since = now
@@ -1020,8 +1030,8 @@ class ModelStore:
                 age, info = self.clock() - worker.beat, worker.info
                 held = sorted(self.held_by(worker.executors), key=lambda job: (not job.begun, job.token))
                 ids, sums = tuple(job.id for job in held), (worker.finished, worker.failed, worker.run_ms)
-                executors = tuple(worker.executors)
-                records.append(WorkerRecord(info, age, worker.started_at, age < info.ttl, executors, ids, *sums))
+                executors, told = tuple(worker.executors), (worker.quiet, tuple(worker.commands))
+                records.append(WorkerRecord(info, age, worker.started_at, age < info.ttl, executors, ids, *sums, *told))
             return sorted(records, key=lambda record: record.info.name)
 
     def drained(self, queues: Sequence[str]) -> bool:
@@ -1161,6 +1171,8 @@ class ModelStore:
 
     @numbered
     def send(self, worker: str, name: str, *, call: Call | None = None) -> int:
+        if len(self.enlisted(worker).commands) >= COMMANDS:
+            raise WorkerError(worker)
         return self.command(worker, name)
 
     def limits(self, keys: Sequence[str] | None = None) -> list[LimitRecord]:
@@ -1268,7 +1280,7 @@ class ModelStore:
             "paused": self.paused(),
             "groups": {id: (group_essence(group.record), group.members) for id, group in sorted(self.circle.items())},
             "claims": {executor: [job.id for job in self.held_by([executor])] for executor in sorted(self.executors)},
-            "workers": {id: (tuple(w.executors), w.finished, w.failed) for id, w in sorted(self.fleet.items())},
+            "workers": {id: (tuple(w.executors), w.finished, w.failed, w.quiet) for id, w in sorted(self.fleet.items())},
             "commands": {id: [(c.number, c.name, c.id) for c in w.commands] for id, w in sorted(self.fleet.items())},
         }
 

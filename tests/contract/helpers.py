@@ -192,11 +192,17 @@ class Boss:
         self.lanes.append(lane)
         return lane
 
-    def beat(self, acknowledged: int = 0, gone: Sequence[str] = (), executors: Sequence[str] | None = None) -> Beat:
+    def beat(
+        self,
+        acknowledged: int = 0,
+        gone: Sequence[str] = (),
+        executors: Sequence[str] | None = None,
+        quiet: bool = False,
+    ) -> Beat:
         """The next beat; it names all lanes that were not retired."""
         self.number += 1
         names = [lane.id for lane in self.lanes] if executors is None else executors
-        return self.store.beat(self.id, self.number, names, acknowledged, gone)
+        return self.store.beat(self.id, self.number, names, acknowledged, gone, quiet)
 
 
 def lane(store: Store, **info: Any) -> Lane:

@@ -493,12 +493,12 @@ class StoreBesideModel(RuleBasedStateMachine):
         boss, other = dice.sample(list(self.bosses)[-3:] if dice.hit(0.1) else list(self.model.fleet), 2)
         gone = [other] if dice.hit(0.5) else []
         named = dice.choice([[], sorted(self.lanes)])
-        acknowledged = dice.randrange(4)
+        acknowledged, quiet = dice.randrange(4), dice.hit(0.5)
         note(f"beat of {boss}, {gone} are gone")
         before = [held for each in gone if each in self.model.fleet for x in self.crew(each) for held in self.held(x)]
         self.bosses[boss] += 1
         call = Call(boss, self.bosses[boss])
-        send = partial(beat, call, named, acknowledged, gone)
+        send = partial(beat, call, named, acknowledged, gone, quiet)
         found, expected = self.both(send)
         self.remember_lost(before)
         if is_error(found) or is_error(expected):
@@ -597,6 +597,8 @@ class StoreBesideModel(RuleBasedStateMachine):
         assert [store.position(one) for one in waiting[:3]] == [model.position(one) for one in waiting[:3]]
         assert model.drained(QUEUES) or not store.drained(QUEUES)
         assert [worker_essence(each) for each in store.workers()] == [worker_essence(each) for each in model.workers()]
+        for each, expected in zip(store.workers(), model.workers(), strict=True):
+            assert list(each.commands) == self.their_commands(expected.commands)
 
     def groups_are_equal(self) -> None:
         found, expected = self.store.get_groups(GROUPS), self.model.get_groups(GROUPS)
@@ -632,9 +634,9 @@ def retire(executor: str, call: Call, options: dict[str, Any], store: Store) -> 
     return store.retire(executor, call=call, **options)
 
 
-def beat(call: Call, executors: list[str], acknowledged: int, gone: list[str], store: Store) -> Beat:
+def beat(call: Call, executors: list[str], acknowledged: int, gone: list[str], quiet: bool, store: Store) -> Beat:
     """A beat as a numbered call."""
-    return store.beat(call.channel, call.number, executors, acknowledged, gone)
+    return store.beat(call.channel, call.number, executors, acknowledged, gone, quiet)
 
 
 def timeless(claim: Claim) -> Claim:
@@ -660,7 +662,7 @@ def revision_of(store: Store, name: str) -> int:
 def worker_essence(worker: WorkerRecord) -> tuple[Any, ...]:
     """What two stores must agree on."""
     numbers = (worker.finished, worker.failed, worker.run_ms)
-    return (worker.info, worker.alive, sorted(worker.executors), worker.jobs, *numbers)
+    return (worker.info, worker.alive, sorted(worker.executors), worker.jobs, *numbers, worker.quiet)
 
 
 def drive(where: Site, weights: Mapping[str, int], examples: int) -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from tests.contract.helpers import Boss, S, add, eventually, hinted, ids, job, lane, put, record, run, states
 from tests.model import ModelStore
-from winch.errors import NotEnlisted
-from winch.stores.contract import Command, StaleCall, Store
+from winch.errors import NotEnlisted, WorkerError
+from winch.stores.contract import COMMANDS, Command, StaleCall, Store
 
 
 def test_a_worker_is_known(store: Store) -> None:
@@ -302,3 +302,54 @@ def test_a_command_to_nobody(store: Store) -> None:
     for worker in ("nobody", boss.id):
         with pytest.raises(NotEnlisted):
             store.send(worker, "shutdown")
+
+
+def test_pending_commands_can_be_read(store: Store) -> None:
+    """A worker's record lists what it has not acknowledged, oldest first; reading it changes nothing."""
+    boss, other = Boss(store, name="a"), Boss(store, name="b")
+    for name in ("quiet", "no such thing"):
+        store.send(boss.id, name)
+    expected = (Command(1, "quiet"), Command(2, "no such thing"))
+    for _ in range(2):
+        assert [found.commands for found in store.workers()] == [expected, ()]
+    boss.beat(acknowledged=1)
+    assert store.workers()[0].commands == expected[1:]
+    assert other.beat().commands == ()
+
+
+def test_commands_do_not_pile_up_without_end(store: Store) -> None:
+    """Who has a thousand commands to acknowledge gets no other, until it has acknowledged some."""
+    boss, other = Boss(store), Boss(store)
+    for _ in range(COMMANDS):
+        store.send(boss.id, "junk")
+    with pytest.raises(WorkerError):
+        store.send(boss.id, "shutdown")
+    assert store.send(other.id, "shutdown") == 1
+    assert len(boss.beat(acknowledged=1).commands) == COMMANDS - 1
+    assert store.send(boss.id, "shutdown") == COMMANDS + 1
+
+
+# ---- quiet ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_worker_says_that_it_is_quiet(store: Store) -> None:
+    """A worker's record says what its last beat said; it starts loud, and nobody else becomes quiet."""
+    boss, other = Boss(store, name="a"), Boss(store, name="b")
+    assert [found.quiet for found in store.workers()] == [False, False]
+    boss.beat(quiet=True)
+    other.beat()
+    assert [found.quiet for found in store.workers()] == [True, False]
+    boss.beat()
+    assert [found.quiet for found in store.workers()] == [False, False]
+
+
+def test_quiet_is_not_enforced(store: Store) -> None:
+    """What a quiet worker's executors claim, settle and lose is up to them: the store only keeps the word."""
+    put(store, job(), job())
+    boss = Boss(store)
+    executor = boss.lane()
+    one = executor.one()
+    boss.beat(quiet=True)
+    assert executor.settle(one)
+    assert executor.claim(1)
+    assert store.workers()[0].quiet

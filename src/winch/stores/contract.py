@@ -58,6 +58,7 @@ from winch.states import JobStatus
 
 __all__ = [
     "ALL_QUEUES",
+    "COMMANDS",
     "ENQUEUE_BATCH",
     "HISTORY",
     "KEEP_FAILED",
@@ -114,6 +115,9 @@ ENQUEUE_BATCH = 1_000
 
 HISTORY = 10
 """The most attempts that a job's record keeps, the newest."""
+
+COMMANDS = 1_000
+"""A worker that has not acknowledged so many commands gets no further one by `send`."""
 
 KEEP_FINISHED, KEEP_FAILED = 500_000, 100_000
 """The most finished and failed jobs kept per queue, the newest."""
@@ -552,7 +556,8 @@ class Command(NamedTuple):
 
     Attributes:
         number: Counts up per worker from 1.
-        name: `lost` (the claim was taken away: stop that job), `shutdown` (stop as on SIGTERM), or a later command.
+        name: `lost` (the claim was taken away: stop that job), or one of those in `winch.worker.orders`. A worker ignores,
+            and acknowledges, what it does not know.
         token: For `lost`, else 0.
         id: The job's for `lost`, else `""`.
     """
@@ -602,6 +607,8 @@ class WorkerRecord:
         jobs: Ids of the jobs that its executors hold, begun ones first, then by token.
         finished, failed: Settled by it so far.
         run_ms: Sum of the run times of what it settled.
+        quiet: It claims nothing, as its last beat said.
+        commands: Those that it has not acknowledged, oldest first.
     """
 
     info: WorkerInfo
@@ -613,6 +620,8 @@ class WorkerRecord:
     finished: int = 0
     failed: int = 0
     run_ms: int = 0
+    quiet: bool = False
+    commands: tuple[Command, ...] = ()
 
 
 class LimitRecord(NamedTuple):
@@ -888,10 +897,12 @@ class Liveness(Protocol):
         executors: Sequence[str],
         acknowledged: int = 0,
         gone: Sequence[str] = (),
+        quiet: bool = False,
     ) -> Beat:
         """Say that a worker and these executors are alive; rescue, re-arm and clean up on the way.
 
-        Channel `worker`, number `number`. In this order: drop commands up to number `acknowledged`; `since` is reset to now
+        Channel `worker`, number `number`. In this order: drop commands up to number `acknowledged`; its record says whether
+        it is `quiet` (nothing depends on that: its executors keep to it); `since` is reset to now
         if the last beat is more than two of the worker's intervals old; its beat is now (a beat in the future is set to
         now); then, if `now - since >= ttl`, every other worker whose beat is older than its own ttl is rescued; workers in
         `gone` (whose process the caller knows to be gone) are rescued in any case; then `fire(100)`, `lift()`,
@@ -1073,10 +1084,11 @@ class Control(Protocol):
         ...
 
     def send(self, worker: str, name: str, *, call: Call | None = None) -> int:
-        """Give a worker a command. Returns its number.
+        """Give a worker a command, which it gets with its next beats until it acknowledges it. Returns its number.
 
         Raises:
             NotEnlisted: There is no such worker.
+            WorkerError: It has `COMMANDS` commands to acknowledge already.
         """
         ...
 

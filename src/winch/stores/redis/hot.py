@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from winch.errors import DuplicateJob, NoSuchGroup, NoSuchJob, NotEnlisted, UnknownDependency
+from winch.errors import DuplicateJob, NoSuchGroup, NoSuchJob, NotEnlisted, UnknownDependency, WorkerError
 from winch.states import JobStatus
 from winch.stores.contract import (
+    COMMANDS,
     ENQUEUE_BATCH,
     TURN_BATCH,
     Call,
@@ -52,6 +53,8 @@ def translated(refusal: Refusal, what: str = "") -> Exception:
         return NotEnlisted(f"{what} is not enlisted")
     if code == "STALECALL":
         return StaleCall(" ".join(map(str, refusal.args[1:])))
+    if code == "TOOMANY":
+        return WorkerError(f"{what} has {COMMANDS} commands to acknowledge already: does its process still run?")
     if code == "NOSUCHJOB":
         return NoSuchJob(f"there is no job {what}")
     return refusal

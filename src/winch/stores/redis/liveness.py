@@ -15,7 +15,7 @@ from winch.stores.contract import Beat, Call, Held, Outcome, Retired, Waiter, Wo
 from winch.stores.redis.calls import Argument, Calls, OutOfMemory, Refusal
 from winch.stores.redis.hot import translated, warn_of_loss
 from winch.stores.redis.keys import hint_key, pack_id, unpack_id
-from winch.stores.redis.records import command_of, pack_info, pack_outcomes, unpack_info
+from winch.stores.redis.records import commands_of, pack_info, pack_outcomes, unpack_info
 from winch.stores.redis.waiting import ListWaiter
 
 __all__ = ["LivenessVerbs"]
@@ -56,10 +56,11 @@ class LivenessVerbs:
         executors: Sequence[str],
         acknowledged: int = 0,
         gone: Sequence[str] = (),
+        quiet: bool = False,
     ) -> Beat:
         """See `winch.stores.contract.Liveness.beat`."""
-        call, count = Call(worker, number), len(executors)
-        answer = self._change("beat", call, acknowledged, count, *executors, *gone, what=f"worker {worker}")
+        call, me = Call(worker, number), (acknowledged, int(quiet))
+        answer = self._change("beat", call, *me, len(executors), *executors, *gone, what=f"worker {worker}")
         now, strays, commands, next_due, rescued, may_be_more, troubles, cron = answer
         self._tell(_texts(troubles))
         if may_be_more:
@@ -67,7 +68,7 @@ class LivenessVerbs:
         return Beat(
             now,
             _texts(strays),
-            tuple(command_of(raw) for raw in commands),
+            commands_of(commands),
             None if next_due < 0 else next_due,
             _texts(rescued),
             cron,
@@ -149,10 +150,11 @@ def _texts(raw: Sequence[bytes]) -> tuple[str, ...]:
 
 
 def _worker(row: Sequence[Any], now: int) -> WorkerRecord:
-    packed, beat, started, finished, failed, run_ms, executors, held = row
+    packed, beat, started, finished, failed, run_ms, quiet, executors, held, commands = row
     info, age = unpack_info(packed), now - int(beat)
     parts = iter(held)
     jobs = sorted((not begun, token, unpack_id(id)) for id, begun, token in zip(parts, parts, parts, strict=True))
     ids = tuple(id for _, _, id in jobs)
     sums = (int(finished), int(failed), int(run_ms))
-    return WorkerRecord(info, age, int(started), age < info.ttl, _texts(executors), ids, *sums)
+    told = (int(quiet) == 1, commands_of(commands))
+    return WorkerRecord(info, age, int(started), age < info.ttl, _texts(executors), ids, *sums, *told)

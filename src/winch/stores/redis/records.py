@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
 from struct import Struct
+from struct import error as StructError
 from typing import Any, NamedTuple, cast
 
 from winch.states import ENDED, REASONS, STATES, JobStatus
@@ -28,7 +30,7 @@ from winch.stores.redis.keys import pack_id, unpack_id
 __all__ = [
     "STATES",
     "claim_of",
-    "command_of",
+    "commands_of",
     "damaged_record",
     "job_record",
     "pack_info",
@@ -212,8 +214,16 @@ def unpack_info(raw: bytes) -> WorkerInfo:
     return WorkerInfo(**fields)
 
 
-def command_of(raw: bytes) -> Command:
-    """A command as `parts/command.lua` packs it."""
+def commands_of(raw: Sequence[bytes]) -> tuple[Command, ...]:
+    """Commands as `parts/command.lua` packs them. What else somebody has put there is no command."""
+    found: list[Command] = []
+    for each in raw:
+        with suppress(StructError, UnicodeDecodeError):
+            found.append(_command(each))
+    return tuple(found)
+
+
+def _command(raw: bytes) -> Command:
     number, low, middle, high, size = _COMMAND.unpack_from(raw)
     end = _COMMAND.size + size
     job, name = raw[end:], raw[_COMMAND.size : end].decode()

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from winch.errors import InvalidJobOperation, NoSuchJob, NotEnlisted
+from winch.errors import InvalidJobOperation, NoSuchJob, NotEnlisted, WorkerError
 from winch.states import ENDED, JobStatus
 from winch.states import STATES as EVERY_STATE
-from winch.stores.contract import Call, JobRecord, LimitRecord, MetricRow, TallyKey
+from winch.stores.contract import COMMANDS, Call, JobRecord, LimitRecord, MetricRow, TallyKey
 from winch.stores.sqlite.base import Verbs
 from winch.stores.sqlite.codes import CODES, STATES, is_ended
 from winch.stores.sqlite.limits import records_of
@@ -134,6 +134,10 @@ class ControlVerbs(Verbs):
 
         def step(tx: Transaction) -> int:
             for number, *_ in tx.db.execute(q.worker, (worker,)).fetchall():
+                if tx.one(q.count_commands, number) >= COMMANDS:
+                    raise WorkerError(
+                        f"worker {worker} has {COMMANDS} commands to acknowledge already: does its process still run?"
+                    )
                 return command(tx, number, worker, name)
             raise NotEnlisted(f"there is no worker {worker}")
 

@@ -79,6 +79,7 @@ class LivenessVerbs(Verbs):
         executors: Sequence[str],
         acknowledged: int = 0,
         gone: Sequence[str] = (),
+        quiet: bool = False,
     ) -> Beat:
         """Say that a worker and these executors are alive; rescue, re-arm and clean up on the way."""
         call = Call(worker, number)
@@ -88,7 +89,7 @@ class LivenessVerbs(Verbs):
                 me = _enlisted(tx, worker)
                 if kept := tx.kept(call):
                     return kept[0]
-                answer = _beat(tx, me, executors, acknowledged, gone, upkeep=upkeep)
+                answer = _beat(tx, me, executors, acknowledged, gone, quiet=quiet, upkeep=upkeep)
                 tx.keep(call, answer)
                 return answer
 
@@ -217,13 +218,20 @@ def _enlisted(tx: Transaction, id: str) -> Worker:
 
 
 def _beat(
-    tx: Transaction, me: Worker, executors: Sequence[str], acknowledged: int, gone: Sequence[str], *, upkeep: bool
+    tx: Transaction,
+    me: Worker,
+    executors: Sequence[str],
+    acknowledged: int,
+    gone: Sequence[str],
+    *,
+    quiet: bool,
+    upkeep: bool,
 ) -> tuple[Any, ...]:
     """All that a beat does, in the contract's order. Returns the fields of `Beat`."""
     tx.db.execute(q.drop_commands, (me.number, acknowledged))
     since = tx.now if tx.now - me.beat_at > 2 * me.interval else me.since
     tx.db.execute(q.clip_beats, (tx.now, tx.now))
-    tx.db.execute(q.beat, (tx.now, since, me.number))
+    tx.db.execute(q.beat, (tx.now, since, quiet, me.number))
     rescued = _rescue_dead(tx, me, gone, judges=tx.now - since >= me.ttl)
     names = tx.column(q.queues)
     fire(tx, TURN_BATCH)
@@ -282,9 +290,10 @@ def _retire(
 
 def _record(at: Snapshot, row: tuple[Any, ...]) -> WorkerRecord:
     number, started_at, beat_at, finished, failed, run_ms, queues, *values = row
-    id, name, host, boot, pid, pid_start, version, ttl, interval, processes = values
+    id, name, host, boot, pid, pid_start, version, ttl, interval, processes, quiet = values
     names = tuple(json.loads(queues))
     info = WorkerInfo(id, name, host, boot, pid, pid_start, names, version, ttl, interval, processes)
     crew, held = tuple(at.column(q.crew, number)), tuple(at.column(q.worker_holds, number))
     age = at.now - beat_at
-    return WorkerRecord(info, age, started_at, age < ttl, crew, held, finished, failed, run_ms)
+    commands = tuple(Command(*each) for each in at.db.execute(q.commands, (number,)))
+    return WorkerRecord(info, age, started_at, age < ttl, crew, held, finished, failed, run_ms, quiet == 1, commands)

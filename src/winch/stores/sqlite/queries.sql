@@ -518,13 +518,16 @@ SELECT number, id, queues, ttl, interval, beat_at, since FROM workers WHERE ? - 
 UPDATE workers SET beat_at = ? WHERE beat_at > ?
 
 -- name: beat
-UPDATE workers SET beat_at = ?, since = ? WHERE number = ?
+UPDATE workers SET beat_at = ?, since = ?, quiet = ? WHERE number = ?
 
 -- name: crew
 SELECT id FROM executors WHERE worker = ? ORDER BY number
 
 -- name: commands
 SELECT number, name, token, job FROM commands WHERE worker = ? ORDER BY number
+
+-- name: count_commands
+SELECT count(*) FROM commands WHERE worker = ?
 
 -- name: last_command
 SELECT max(number) FROM commands WHERE worker = ?
@@ -549,7 +552,7 @@ UPDATE jobs SET begun = 1 WHERE executor = ? AND token = ? AND id = ? AND state 
 
 -- name: worker_records
 SELECT number, started_at, beat_at, finished, failed, run_ms, queues, id, name, host, boot, pid, pid_start, version, ttl, interval,
-       processes
+       processes, quiet
 FROM workers ORDER BY name, number
 
 -- name: worker_holds

@@ -254,7 +254,8 @@ CREATE TABLE workers (
     commands   INTEGER NOT NULL DEFAULT 0,
     finished   INTEGER NOT NULL DEFAULT 0,
     failed     INTEGER NOT NULL DEFAULT 0,
-    run_ms     INTEGER NOT NULL DEFAULT 0
+    run_ms     INTEGER NOT NULL DEFAULT 0,
+    quiet      INTEGER NOT NULL DEFAULT 0 CHECK (quiet BETWEEN 0 AND 1)
 );
 
 CREATE TABLE executors (

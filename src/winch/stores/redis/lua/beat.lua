@@ -4,8 +4,9 @@
 -- ARGV[1]  worker, the channel of its beats
 -- ARGV[2]  number of the beat
 -- ARGV[3]  commands up to this number are acknowledged
--- ARGV[4]  how many executors follow
--- ARGV[5 ...]  executors that live, then workers whose process is known to be gone
+-- ARGV[4]  1 if the worker claims nothing
+-- ARGV[5]  how many executors follow
+-- ARGV[6 ...]  executors that live, then workers whose process is known to be gone
 --
 -- Guard    the worker is enlisted. It judges others only if it has beaten regularly for its own ttl (rule 25).
 --          Queues in trouble are passed over, and workers that hold jobs of them: a beat comes for all others, too.
@@ -18,7 +19,7 @@
 --- @include parts/promote
 --- @include parts/upkeep
 
-local WORKER, EXECUTORS = ARGV[1], tonumber(ARGV[4])
+local WORKER, EXECUTORS = ARGV[1], tonumber(ARGV[5])
 local told = {}  -- troubles
 
 local function vitals(worker)
@@ -34,7 +35,7 @@ local function since(me)
 end
 
 local function beat(me, others)
-  redis.call('HSET', P .. 'worker:' .. me.id, 'beat', NOW, 'since', since(me))
+  redis.call('HSET', P .. 'worker:' .. me.id, 'beat', NOW, 'since', since(me), 'quiet', ARGV[4])
   for _, other in ipairs(others) do
     if other.beat > NOW then redis.call('HSET', P .. 'worker:' .. other.id, 'beat', NOW) end
   end
@@ -43,7 +44,7 @@ end
 -- Those to rescue, in order: known to be gone, or silent for longer than their ttl if this worker may judge.
 local function dead(others, may_judge)
   local found, gone = {}, {}
-  for n = 5 + EXECUTORS, #ARGV do gone[ARGV[n]] = true end
+  for n = 6 + EXECUTORS, #ARGV do gone[ARGV[n]] = true end
   for _, other in ipairs(others) do
     if gone[other.id] or (may_judge and NOW - other.beat > other.ttl) then found[#found + 1] = other.id end
   end
@@ -85,7 +86,7 @@ end
 
 local function strays()
   local named, found = {}, {}
-  for n = 5, 4 + EXECUTORS do named[ARGV[n]] = true end
+  for n = 6, 5 + EXECUTORS do named[ARGV[n]] = true end
   for _, executor in ipairs(redis.call('LRANGE', P .. 'crew:' .. WORKER, 0, -1)) do
     if not named[executor] then found[#found + 1] = executor end
   end

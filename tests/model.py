@@ -1280,7 +1280,9 @@ class ModelStore:
             "paused": self.paused(),
             "groups": {id: (group_essence(group.record), group.members) for id, group in sorted(self.circle.items())},
             "claims": {executor: [job.id for job in self.held_by([executor])] for executor in sorted(self.executors)},
-            "workers": {id: (tuple(w.executors), w.finished, w.failed, w.quiet) for id, w in sorted(self.fleet.items())},
+            "workers": {
+                id: (tuple(w.executors), w.finished, w.failed, w.quiet) for id, w in sorted(self.fleet.items())
+            },
             "commands": {id: [(c.number, c.name, c.id) for c in w.commands] for id, w in sorted(self.fleet.items())},
         }
 

@@ -474,7 +474,8 @@ class StoreBesideModel(RuleBasedStateMachine):
         theirs = {"outcomes": self.their_outcomes(outcomes), "begun": [self.theirs(each) for each in begun]}
         send = partial(retire, executor, call, options | theirs)
         found, expected = self.both(
-            send, partial(retire, executor, call, {**options, "outcomes": outcomes, "begun": begun})
+            send,
+            lambda model: retire(executor, call, {**options, "outcomes": self.kept(outcomes), "begun": begun}, model),
         )
         assert [sorted(part) for part in found] == [sorted(part) for part in expected]
         self.remember_lost(before)

@@ -33,8 +33,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     ),
     frozenset({"stores"}),
     frozenset({"job", "running"}),
-    frozenset({"queue", "registry", "group", "decorators", "cron", "suspension", "webhooks"}),
-    frozenset({"worker", "inspector"}),
+    frozenset({"queue", "registry", "group", "decorators", "cron", "log", "suspension", "webhooks"}),
+    frozenset({"worker", "inspector", "command"}),
     frozenset({""}),
     frozenset({"cli", "dashboard", "contrib", "compat", "testing", "demo", "__main__"}),
 )

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, Unpack, cast, overload
 from winch.errors import InvalidJobOperation, NoSuchJob
 from winch.job.awaiting import Awaiting
 from winch.job.connecting import Connection, get_store
+from winch.job.extra import add_log_fields
 from winch.job.inside import Running
 from winch.job.making import functions_of, new_job
 from winch.job.progress import Reporter
@@ -170,6 +171,18 @@ class Job(Awaiting[R_co]):
                 f"{self!r} does not run here: current_job().progress(done, total), inside the job"
             )
         self._reporter.tell(done, total)
+
+    def log_extra(self, **fields: Any) -> None:
+        """Inside the job: add fields to the line that the worker logs for it: `current_job().log_extra(order=7)`.
+
+        Args:
+            **fields: Numbers, None, or anything that has a text; of that, 500 characters. A later value replaces an earlier one.
+
+        Raises:
+            InvalidJobOperation: This is not the job that runs here.
+            InvalidOption: More than 20 fields, or one that every line has.
+        """
+        add_log_fields(self._id, fields)
 
     def cancel(self, stop: bool = False, enqueue_dependents: bool = False) -> None:
         """Take it out of its queue for good.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
 from winch.stores.contract import Claim, Store
 
@@ -16,15 +17,17 @@ class Running:
     Attributes:
         store: Where it lives.
         claim: The job's.
+        extra: What the job adds to its line in the log.
         at_end: Called when the attempt is over and before it is settled, if somebody has left something to do. It must
             not raise.
     """
 
-    __slots__ = ("at_end", "claim", "store")
+    __slots__ = ("at_end", "claim", "extra", "store")
 
-    def __init__(self, store: Store, claim: Claim) -> None:
+    def __init__(self, store: Store, claim: Claim, extra: dict[str, Any]) -> None:
         self.store = store
         self.claim = claim
+        self.extra = extra
         self.at_end: Callable[[], None] | None = None
 
 

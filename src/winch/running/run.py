@@ -9,19 +9,20 @@ from __future__ import annotations
 import inspect
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from winch import codec
 from winch.callables import Admission
 from winch.errors import DecodeError, JobInterrupted, JobTimeout, NewerPayload, Refused
-from winch.job import Job, Running, current
+from winch.job import Job, Running, current, current_job
 from winch.options import DEFAULT_RUN
 from winch.running import hooks
 from winch.running.callbacks import callback_arguments
+from winch.running.handlers import Handler, call_handlers
 from winch.running.retrying import after_failure, after_success, names_of
 from winch.stores.contract import Claim, Outcome, Store
 
@@ -47,6 +48,8 @@ class Run:
         armed: User code is running: an exception may be raised in it.
         marked: It is known to the store as begun.
         interrupted: The exception that was raised in it from outside, if any.
+        extra: What the job adds to its line in the log.
+        handled: The exception handlers have been called.
     """
 
     __slots__ = (
@@ -54,7 +57,9 @@ class Run:
         "armed",
         "claim",
         "elapsed",
+        "extra",
         "function",
+        "handled",
         "interrupted",
         "is_async",
         "kwargs",
@@ -77,6 +82,8 @@ class Run:
         self.armed = False
         self.marked = claim.suspect
         self.interrupted: type[BaseException] | None = None
+        self.extra: dict[str, Any] = {}
+        self.handled = False
 
     @property
     def limit(self) -> float | None:
@@ -100,10 +107,11 @@ class Runner:
     Args:
         store: Where the jobs live; handed to callbacks and to `current_job()`.
         admission: What may be imported and run.
+        handlers: Are told of every attempt that failed.
     """
 
-    def __init__(self, store: Store, admission: Admission) -> None:
-        self._store = store
+    def __init__(self, store: Store, admission: Admission, handlers: Sequence[Handler] = ()) -> None:
+        self._store, self._handlers = store, handlers
         self._admission = admission
         self._targets: dict[str, _Target] = {}
 
@@ -163,15 +171,17 @@ class Runner:
 
     def perform(self, run: Run) -> Outcome:
         """Run a prepared job on this thread. Never raises."""
+        running = Running(self._store, run.claim, run.extra)
+        token = current.set(running)
         try:
-            return self._perform(run)
+            return self._perform(run, running)
         except BaseException as error:  # an interruption came between the job and its bookkeeping, or that went wrong
             run.armed = False
             return self.failed(run, error)
+        finally:
+            current.reset(token)
 
-    def _perform(self, run: Run) -> Outcome:
-        running = Running(self._store, run.claim)
-        current.set(running)
+    def _perform(self, run: Run, running: Running) -> Outcome:
         target = run.target
         if target is None:
             raise RuntimeError("perform() before prepare()")
@@ -197,7 +207,7 @@ class Runner:
 
     async def perform_async(self, run: Run) -> Outcome:
         """Run a prepared `async def` job on the running loop. Never raises, but for an event loop that is shut down."""
-        running = Running(self._store, run.claim)
+        running = Running(self._store, run.claim, run.extra)
         current.set(running)
         target = run.target
         if target is None:
@@ -261,7 +271,7 @@ class Runner:
         mro = names_of(type(error))
         decision = after_failure(run.options, claim.fails, reason, mro, error)
         retry = decision.retry and not final
-        return Outcome(
+        outcome = Outcome(
             claim.token,
             claim.id,
             "retry" if retry else "failed",
@@ -272,6 +282,21 @@ class Runner:
             counts=decision.counts,
             at_front=decision.at_front,
         )
+        if self._handlers and not run.handled:
+            run.handled = True
+            self._tell_handlers(run, error)
+        return outcome
+
+    def _tell_handlers(self, run: Run, error: BaseException) -> None:
+        """Outside of the job's time, but where it ran, and with the same `current_job()`."""
+        running = current.get()
+        if running is None or running.claim is not run.claim:
+            running = Running(self._store, run.claim, run.extra)
+        token = current.set(running)
+        try:
+            call_handlers(self._handlers, cast("Job[Any]", current_job()), error)
+        finally:
+            current.reset(token)
 
 
 def describe(error: BaseException) -> bytes:

@@ -1,7 +1,7 @@
 """Messages between a supervisor and an executor: one JSON object per line over a socket pair.
 
-To the executor: the `Brief` first, then `{"do": "stop", "grace": s}`, `{"do": "lost", "tokens": [n]}` and
-`{"do": "reconnect"}`.
+To the executor: the `Brief` first, then `{"do": "stop", "grace": s}`, `{"do": "lost", "tokens": [n]}`,
+`{"do": "reconnect"}` and `{"do": "quiet", "on": true}`.
 To the supervisor: `{"say": "ready"}`, `{"say": "failed", "traceback": text}` (it could not start) and
 `{"say": "bye", "why": "stopped" | "recycled" | "spent" | "lost"}` right before it exits.
 """
@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from winch.worker.settings import WorkerSettings
 
-__all__ = ["Brief", "Channel"]
+__all__ = ["Brief", "Channel", "settings_from"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Brief:
         supervisor: The pid of its parent.
         vitals: The descriptor of its vitals.
         budget: How many jobs it may run, None for any number.
+        quiet: It claims nothing for the time being.
     """
 
     settings: WorkerSettings
@@ -39,6 +40,7 @@ class Brief:
     supervisor: int
     vitals: int
     budget: int | None
+    quiet: bool
 
     def as_message(self) -> dict[str, Any]:
         """As plain data."""
@@ -47,10 +49,13 @@ class Brief:
     @classmethod
     def from_message(cls, message: dict[str, Any]) -> Brief:
         """From plain data."""
-        given: dict[str, Any] = message["settings"]
-        fields: dict[str, Any] = {key: _frozen(value) for key, value in given.items()}
         rest: dict[str, Any] = {key: value for key, value in message.items() if key != "settings"}
-        return cls(WorkerSettings(**fields), **rest)
+        return cls(settings_from(message["settings"]), **rest)
+
+
+def settings_from(given: dict[str, Any]) -> WorkerSettings:
+    """Settings that came as plain data."""
+    return WorkerSettings(**{key: _frozen(value) for key, value in given.items()})
 
 
 def _frozen(value: Any) -> Any:

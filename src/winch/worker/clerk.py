@@ -41,6 +41,7 @@ class Clerk(threading.Thread):
 
     Attributes:
         steps: Grows with everything that it does: a clerk whose steps stand still hangs in a call that does not return.
+        quiet: What the next beat says of the worker; set by the main thread.
 
     Args:
         store: Of its own.
@@ -66,13 +67,14 @@ class Clerk(threading.Thread):
         self._store, self._info, self._executors, self._post = store, info, executors, post
         self._on_beat, self._on_lost, self._on_back = on_beat, on_lost, on_back
         self.steps = 0
+        self.quiet = False
         self._tasks: deque[tuple[Callable[[Store], Any], Callable[[Any], None]]] = deque()
         self._pipe = Pipe()
         self._enlisting: Call | None = Call(new_id(), 1)
         self._stopped = threading.Event()
         self._number = 0
         self._repeated = False
-        self._request: tuple[Sequence[str], int, Sequence[str]] | None = None
+        self._request: tuple[Sequence[str], int, Sequence[str], bool] | None = None
         self._first_sent = 0
         self._beat_at = 0.0
         self._due_at: float | None = None
@@ -91,9 +93,11 @@ class Clerk(threading.Thread):
         self._tasks.append((task, then))
         self._pipe.wake()
 
-    def acknowledge(self, number: int) -> None:
-        """Commands up to this number have been obeyed: the next beat says so."""
+    def acknowledge(self, number: int, *, at_once: bool) -> None:
+        """Commands up to this number have been obeyed: the next beat says so, and comes at once if somebody may wait for it."""
         self._acknowledged = max(self._acknowledged, number)
+        if at_once:
+            self.ask(lambda _store: self._hasten())
 
     def leave(self) -> None:
         """End once the tasks are done."""
@@ -151,6 +155,10 @@ class Clerk(threading.Thread):
                 refused.append(error)
         if refused:
             raise refused[0]
+
+    def _hasten(self) -> None:
+        """The next beat is due now. On this thread: a beat that is under way sets the time of the next one when it ends."""
+        self._beat_at = 0.0
 
     def _beat_if_due(self) -> None:
         if time.monotonic() >= self._beat_at:
@@ -215,10 +223,10 @@ class Clerk(threading.Thread):
         """One beat. Unanswered, it is repeated with the same number and the same words."""
         if self._request is None:
             self._number += 1
-            self._request = (tuple(self._executors()), self._acknowledged, self._gone())
+            self._request = (tuple(self._executors()), self._acknowledged, self._gone(), self.quiet)
             self._first_sent = clock()
-        executors, acknowledged, gone = self._request
-        beat = self._store.beat(self._info.id, self._number, executors, acknowledged, gone)
+        executors, acknowledged, gone, quiet = self._request
+        beat = self._store.beat(self._info.id, self._number, executors, acknowledged, gone, quiet)
         self._request = None
         # A beat that had to be repeated counts from its first sending, maybe long ago: the next one follows at once.
         self._beat_at = 0.0 if self._repeated else time.monotonic() + self._info.interval / 1000

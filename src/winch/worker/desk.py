@@ -17,10 +17,10 @@ from winch.metrics import OUTCOMES, bucket
 from winch.running.run import Run
 from winch.stores.contract import TURN_BATCH, Claim, Held, Outcome, Store, TallyKey, Turn
 from winch.worker.log import JobLog
+from winch.worker.order import QueueOrder
 from winch.worker.pace import Pace
-from winch.worker.settings import Order
 
-__all__ = ["Desk", "Order"]
+__all__ = ["Desk"]
 
 _OUTCOME = {kind: index for index, kind in enumerate(OUTCOMES)} | {"repeat": OUTCOMES.index("finished")}
 
@@ -38,8 +38,7 @@ class Desk:
     Args:
         store: A store of its own: while a turn is under way nobody else may use its connection.
         executor: The executor's id, which is also the channel of its turns.
-        queues: In the order of their priority.
-        order: How they take turns.
+        queues: Names them for each claim.
         pace: Learns from what is settled.
         log: Writes the line per job.
         abandon: Set when there is no more time to wait for the store.
@@ -49,8 +48,7 @@ class Desk:
         self,
         store: Store,
         executor: str,
-        queues: Sequence[str],
-        order: Order,
+        queues: QueueOrder,
         pace: Pace,
         log: JobLog,
         abandon: threading.Event,
@@ -64,8 +62,7 @@ class Desk:
         self.answered_at = 0
         self._store = store
         self._executor = executor
-        self._queues = tuple(queues)
-        self._order = order
+        self._queues = queues
         self._pace = pace
         self._log = log
         self._abandon = abandon
@@ -138,7 +135,8 @@ class Desk:
         while self.returning and len(outcomes) < TURN_BATCH:
             outcomes.append(self.returning.popleft())
         self.turns += 1
-        number, queues = self.turns, self._queues_in_order()
+        # Only a claim moves on to the next order: a slow job takes two turns, and would always meet the same one.
+        number, queues = self.turns, self._queues.next() if room else self._queues.all
 
         def repeat() -> Turn:
             # The identical call: the store knows it by its number.
@@ -181,15 +179,6 @@ class Desk:
         if turn.late:
             self._log.late(turn.late)
         return turn
-
-    def _queues_in_order(self) -> tuple[str, ...]:
-        queues = self._queues
-        if self._order == "strict" or len(queues) < 2:
-            return queues
-        if self._order == "round-robin":
-            start = self.turns % len(queues)
-            return queues[start:] + queues[:start]
-        return tuple(random.sample(queues, len(queues)))
 
     def _account(self, run: Run, outcome: Outcome, tally: dict[TallyKey, int]) -> None:
         claim, function = run.claim, run.function

@@ -14,15 +14,10 @@ import signal
 import socket
 import sys
 import traceback
-from pathlib import Path
 
-from winch import codec
-from winch.callables import project_root
-from winch.job import use_url
 from winch.worker.channel import Brief, Channel
 from winch.worker.executor import Executor
-from winch.worker.log import set_up
-from winch.worker.surroundings import die_with, write_cron
+from winch.worker.surroundings import load_hooks, prepare, write_cron
 
 __all__ = ["main"]
 
@@ -33,10 +28,13 @@ def main() -> int:
     brief = Brief.from_message(channel.receive_first())
     for descriptor in (channel.fileno(), brief.vitals):
         os.set_inheritable(descriptor, False)  # not for the processes that jobs start
-    _prepare(brief)
+    prepare(brief.settings, brief.supervisor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         for name in brief.settings.imports:
             importlib.import_module(name)
+        load_hooks(brief.settings.on_crash, brief.settings)  # a wrong one is noticed now, not at the first crash
         write_cron(brief.settings)
         executor = Executor(brief, channel)
     except BaseException:
@@ -51,18 +49,6 @@ def main() -> int:
         logging.shutdown()
         os._exit(1)
     return 0
-
-
-def _prepare(brief: Brief) -> None:
-    die_with(brief.supervisor)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    os.environ["WINCH_URL"] = brief.settings.url  # what jobs enqueue goes to the store they came from,
-    use_url(brief.settings.url)  # also after one of them has emptied the environment
-    for path in reversed([*brief.settings.paths, project_root()]):
-        sys.path.insert(0, str(Path(path).resolve()))
-    codec.permit_pickle(brief.settings.pickle)
-    set_up(brief.settings.log_level, brief.settings.log_format)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from winch.worker.forking import ForkServer
 from winch.worker.lanes import Lane, LoopLane, Site, ThreadLane, limit_of
 from winch.worker.log import JobLog
 from winch.worker.mainlane import MainLane
+from winch.worker.order import QueueOrder
 from winch.worker.pace import Pace
 from winch.worker.surroundings import die_with, make_runner, resident_bytes
 from winch.worker.vitals import BUSY, IDLE, LEASE_SHARE, Vitals, clock
@@ -69,15 +70,14 @@ class Executor:
         self.why = "stopped"
         self._settings, self._budget = settings, brief.budget
         self._stopping, self._abandon = threading.Event(), threading.Event()
-        self._told_to_stop = False
+        self._told_to_stop, self._quiet = False, brief.quiet
         self._pipe = Pipe()
         # Two stores on purpose: while a turn is under way, jobs may talk to the store too.
         self._store = open_store(settings.url, deadline=2.0)
         self._runner, self._pace = make_runner(settings), Pace()
         self._log = JobLog(brief.worker_name, quiet=settings.quiet)
-        self.desk = Desk(
-            self._store, brief.executor, settings.queues, settings.order, self._pace, self._log, self._abandon
-        )
+        queues = QueueOrder(settings.queues, settings.order, settings.weights)
+        self.desk = Desk(self._store, brief.executor, queues, self._pace, self._log, self._abandon)
         self._waiter, self._stale = self._store.waiter(settings.queues), False
         self.main = MainLane(forks)
         self._open_lanes(brief)
@@ -242,7 +242,7 @@ class Executor:
 
     def _room(self) -> int:
         """How many jobs to ask for: what should start within 10 ms in the lanes that were of use lately."""
-        if self._holds_suspect() or (self._makes_way() and self._holds_anything()):
+        if self._quiet or self._holds_suspect() or (self._makes_way() and self._holds_anything()):
             return 0
         room = self._threads.free() if self._threads else self._pace.room()
         if self._seen_async:
@@ -345,6 +345,9 @@ class Executor:
             self._lose(set(message["tokens"]))
         elif message["do"] == "reconnect":
             self._stale = True
+            self._pipe.wake()
+        elif message["do"] == "quiet":
+            self._quiet = bool(message["on"])
             self._pipe.wake()
 
     def _lose(self, tokens: set[int]) -> None:

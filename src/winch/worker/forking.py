@@ -45,11 +45,12 @@ _LENGTH = struct.Struct("<I")
 
 
 class Answer(NamedTuple):
-    """What a child sends back: the outcome, and what the executor accounts for."""
+    """What a child sends back: the outcome, and what the executor accounts for and logs."""
 
     outcome: Outcome
     function: str
     elapsed: int
+    extra: dict[str, Any]
 
 
 class ForkServer:
@@ -96,7 +97,7 @@ class ForkServer:
         self.child = None
         if isinstance(answer, int):
             _end_as(answer)
-        run.function, run.elapsed = answer.function, answer.elapsed
+        run.function, run.elapsed, run.extra = answer.function, answer.elapsed, answer.extra
         return answer.outcome
 
 
@@ -143,7 +144,7 @@ def _run(claim: Claim, outbox: socket.socket, runner: Runner) -> NoReturn:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # nobody reads it, or the job closed it: no outcome depends on that
                 stream.flush()
-        _send(outbox, Answer(outcome, run.function, run.elapsed))
+        _send(outbox, Answer(outcome, run.function, run.elapsed, run.extra))
         os._exit(0)
     except BaseException:
         traceback.print_exc()

@@ -1,25 +1,32 @@
 """What is written down about jobs: one line each, with fixed fields.
 
-Fields: `job_id function queue attempt wait_ms run_ms state reason worker`. As text they follow the message, as JSON they
-are keys.
+Fields: `job_id function queue attempt wait_ms run_ms state reason worker`, then what the job added with `log_extra`. As text
+they follow the message, as JSON they are keys.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from winch import codec
+from winch.job import FIXED_FIELDS
 from winch.running.run import Run
 from winch.stores.contract import Outcome
+from winch.worker.settings import WorkerSettings
 
-__all__ = ["JobLog", "set_up"]
+__all__ = ["JobLog", "log_job", "set_up"]
 
 logger = logging.getLogger("winch.worker")
+
+_OURS = frozenset(FIXED_FIELDS)
+_NO_WORD = re.compile(r'[\s"=]')
+_FORMAT = "%(asctime)s %(levelname).1s %(message)s"
 
 _STATE = {"finished": "finished", "failed": "failed", "stopped": "stopped", "returned": "queued", "retry": "retry"}
 _STATE["repeat"] = "finished"
@@ -59,6 +66,11 @@ class JobLog:
             logger.warning("a newer winch wrote some jobs: they wait, looked at every %g s. Update this worker", again)
 
     def _line(self, level: int, run: Run, outcome: Outcome, error: str) -> None:
+        if outcome.kind == "retry":
+            error = f"{error} (again in {outcome.delay / 1000:g} s)"
+        self._write(level, run, outcome.run, _STATE[outcome.kind], outcome.reason, error)
+
+    def _write(self, level: int, run: Run, run_ms: int, state: str, reason: str, error: str) -> None:
         claim = run.claim
         fields: dict[str, Any] = {
             "job_id": claim.id,
@@ -66,15 +78,14 @@ class JobLog:
             "queue": claim.queue,
             "attempt": claim.attempts + 1,
             "wait_ms": claim.wait,
-            "run_ms": outcome.run,
-            "state": _STATE[outcome.kind],
-            "reason": outcome.reason,
+            "run_ms": run_ms,
+            "state": state,
+            "reason": reason,
             "worker": self._worker,
         }
-        if outcome.kind == "retry":
-            error = f"{error} (again in {outcome.delay / 1000:g} s)"
-        text = _printable(f"{run.function} {fields['state']}" + (f": {error}" if error else ""))
-        logger.log(level, "%s", text, extra={"winch": fields})
+        if run.extra:
+            fields |= run.extra
+        log_job(level, f"{run.function} {state}: {error}" if error else f"{run.function} {state}", fields)
 
     def late(self, tokens: Sequence[int]) -> None:
         """Outcomes came too late."""
@@ -84,7 +95,7 @@ class JobLog:
 
     def taken_away(self, run: Run) -> None:
         """A job ended whose claim had been taken away: stopped on request, or deleted."""
-        logger.info("%s stopped: it was taken away from this worker job_id=%s", run.function, run.claim.id)
+        self._write(logging.INFO, run, run.stop_clock(), "stopped", "stopped", "it was taken away from this worker")
 
     def store_gone(self, error: Exception) -> None:
         """The store does not answer. Said once until it is back."""
@@ -97,6 +108,17 @@ class JobLog:
         if self._gone is not None:
             logger.warning("the store answers again after %.1f s", time.monotonic() - self._gone)
             self._gone = None
+
+
+def log_job(level: int, text: str, fields: Mapping[str, Any]) -> None:
+    """Write a line about one job.
+
+    Args:
+        level: Of `logging`.
+        text: What there is to say; what a job or its payload says in it stays on the line.
+        fields: In their order.
+    """
+    logger.log(level, "%s", _printable(text), extra={"winch": fields})
 
 
 def _error_of(outcome: Outcome) -> str:
@@ -117,10 +139,16 @@ class _Text(logging.Formatter):
         line = super().format(record)
         fields = getattr(record, "winch", None)
         if fields:
-            line += "".join(
-                f" {key}={value}" for key, value in fields.items() if key not in ("function", "state") and value != ""
-            )
+            line += "".join([_shown(key, value) for key, value in fields.items() if value != ""])
         return line
+
+
+def _shown(key: str, value: object) -> str:
+    """A field in a line of text. Function and state stand in the message; what a job added is one word, or in quotes."""
+    if key in _OURS:
+        return "" if key in ("function", "state") else f" {key}={value}"
+    text = str(value)
+    return f" {key}={json.dumps(text) if not text.isprintable() or _NO_WORD.search(text) else text}"
 
 
 class _Json(logging.Formatter):
@@ -137,17 +165,13 @@ class _Json(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def set_up(level: str, format: str) -> None:
-    """Send winch's records to standard error, in this process. Handlers that the user made are left alone.
-
-    Args:
-        level: A level's name, as `logging` knows it.
-        format: `text` or `json`.
-    """
+def set_up(settings: WorkerSettings) -> None:
+    """Send winch's records to standard error as the settings say, in this process. Handlers that the user made are left alone."""
     root = logging.getLogger("winch")
-    root.setLevel(level)
+    root.setLevel(settings.log_level)
     if root.handlers or logging.getLogger().handlers:
         return
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if format == "json" else _Text("%(asctime)s %(levelname).1s %(message)s", "%H:%M:%S"))
+    text = _FORMAT if settings.log_format == "text" else settings.log_format
+    handler.setFormatter(_Json() if settings.log_format == "json" else _Text(text, settings.date_format))
     root.addHandler(handler)

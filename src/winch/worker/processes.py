@@ -39,9 +39,13 @@ class ExecutorProcess:
         killed_for: The claim for which the supervisor killed it, and why: `timeout` or `lost`.
         budget: How many jobs it may run, None for any number.
         stop_by: `time.monotonic()` at which a stopping process is killed.
+        status: How it ended, as `os.wait` tells, once it has.
+        usage: What it used in its life, as `resource.getrusage` tells, once it has ended.
     """
 
-    def __init__(self, id: str, settings: WorkerSettings, worker_name: str, budget: int | None) -> None:
+    def __init__(
+        self, id: str, settings: WorkerSettings, worker_name: str, budget: int | None, quiet: bool = False
+    ) -> None:
         self.id, self.settings = id, settings
         self.ready = False
         self.bye = ""
@@ -50,11 +54,13 @@ class ExecutorProcess:
         self.stop_by: float | None = None
         self.born = time.monotonic()
         self.budget = budget
+        self.status = 0
+        self.usage: tuple[float, ...] = ()
         self._last_running: tuple[Held, ...] | None = None
         threads = 0 if settings.threads == 1 else settings.threads
         self.vitals = Vitals.create(1 + threads + settings.async_jobs)
         self._popen, self.channel = self._start(
-            Brief(settings, id, worker_name, os.getpid(), self.vitals.descriptor, budget)
+            Brief(settings, id, worker_name, os.getpid(), self.vitals.descriptor, budget, quiet)
         )
         self.pid = self._popen.pid
         self._pidfd = _open_pidfd(self.pid)
@@ -112,6 +118,10 @@ class ExecutorProcess:
         """Tell it that claims were taken away."""
         self.channel.send({"do": "lost", "tokens": tokens})
 
+    def set_quiet(self, quiet: bool) -> None:
+        """Have it claim nothing more, or claim again."""
+        self.channel.send({"do": "quiet", "on": quiet})
+
     def reconnect(self) -> None:
         """Have it listen to the store on a new connection."""
         self.channel.send({"do": "reconnect"})
@@ -145,7 +155,9 @@ class ExecutorProcess:
         """Whether it is dead. Its process group is killed before the process is reaped, while its id is still its own."""
         if self._popen.returncode is None and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             self.kill()
-            self._popen.wait()
+            _, self.status, usage = os.wait4(self.pid, 0)
+            self.usage = tuple(usage)
+            self._popen.returncode = os.waitstatus_to_exitcode(self.status)
         return self._popen.returncode is not None
 
     @property

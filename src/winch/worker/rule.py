@@ -7,10 +7,14 @@ from pathlib import Path
 from winch.callables import Admission, project_root
 from winch.worker.settings import WorkerSettings
 
-__all__ = ["admission_of"]
+__all__ = ["admission_of", "roots_of"]
+
+
+def roots_of(settings: WorkerSettings) -> list[Path]:
+    """The folders with the user's code: those of `--path`, and the project around the working directory."""
+    return [*map(Path, settings.paths), project_root()]
 
 
 def admission_of(settings: WorkerSettings) -> Admission:
-    """The project around the working directory, the folders of `--path`, and what `--allow` names."""
-    roots = [*map(Path, settings.paths), project_root()]
-    return Admission(roots, settings.allow, settings.imports)
+    """What lies in the folders with the user's code, and what `--allow` names."""
+    return Admission(roots_of(settings), settings.allow, settings.imports)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,7 +33,12 @@ class WorkerSettings:
         allow: Patterns of functions that may run besides the project's own, `shop.*` or `*`.
         imports: Modules that every executor imports before its first claim.
         cron: Modules whose cron entries (`winch.cron.register`) it writes to the store when it starts.
-        order: How the queues take turns.
+        order: How the queues take turns, if there are no weights.
+        weights: Of the queues, 1 to 1,000 each: how often each is the first to be looked at. None, or one per queue.
+        exception_handlers: Paths of functions that are called with `(job, type, value, traceback)` for each failed attempt,
+            where it ran. One that returns something false other than None is the last.
+        on_crash: Paths of functions that are called with `(job, pid, status, usage)` when a job has crashed its executor, or
+            had to be killed with it, in a process of their own.
         worker_ttl: Without a beat for this long the worker counts as dead.
         grace: On SIGTERM running jobs have this long to finish.
         kill_grace: A job that ignores its time limit for this long is killed with its executor.
@@ -40,7 +46,8 @@ class WorkerSettings:
         max_jobs_per_executor: Replace an executor after that many jobs.
         max_memory: Replace an executor once it uses more than this many bytes.
         log_level: As `logging` names it.
-        log_format: `text` or `json`.
+        log_format: `text`, `json`, or a format of `logging`, `%(asctime)s %(message)s`.
+        date_format: How the text's times look, for `time.strftime`.
         quiet: No line per job.
         pickle: Whether pickled arguments may be loaded.
     """
@@ -59,6 +66,9 @@ class WorkerSettings:
     imports: tuple[str, ...] = ()
     cron: tuple[str, ...] = ()
     order: Order = "strict"
+    weights: tuple[int, ...] = ()
+    exception_handlers: tuple[str, ...] = ()
+    on_crash: tuple[str, ...] = ()
     worker_ttl: float = 30.0
     grace: float = 25.0
     kill_grace: float = 10.0
@@ -66,7 +76,8 @@ class WorkerSettings:
     max_jobs_per_executor: int | None = None
     max_memory: int | None = None
     log_level: str = "INFO"
-    log_format: Literal["text", "json"] = "text"
+    log_format: str = "text"
+    date_format: str = "%H:%M:%S"
     quiet: bool = False
     pickle: bool = False
 
@@ -78,10 +89,8 @@ class WorkerSettings:
         """
         if not self.name.isprintable() or len(self.name) > 128:
             raise InvalidOption(f"name={self.name!r:.200}: a worker's name is one line of text, at most 128 characters")
-        if not self.queues:
-            raise InvalidOption("a worker needs at least one queue")
-        for queue in self.queues:
-            check_queue(queue)
+        self._check_queues()
+        self._check_log()
         for name in ("processes", "threads", "async_jobs"):
             if getattr(self, name) < 1:
                 raise InvalidOption(f"{name} must be at least 1, not {getattr(self, name)}")
@@ -92,6 +101,32 @@ class WorkerSettings:
             raise InvalidOption("isolation='fork' runs one job at a time: give it processes rather than threads")
         if self.grace < 0:
             raise InvalidOption(f"grace must be 0 seconds or more, not {self.grace}")
+
+    def _check_queues(self) -> None:
+        if not self.queues:
+            raise InvalidOption("a worker needs at least one queue")
+        for queue in self.queues:
+            check_queue(queue)
+        if not self.weights:
+            return
+        if len(self.weights) != len(self.queues) or len(set(self.queues)) != len(self.queues):
+            raise InvalidOption("weights: one for each queue, and each queue once")
+        if not all(1 <= weight <= 1_000 for weight in self.weights):
+            raise InvalidOption(f"weights are whole numbers from 1 to 1000, not {self.weights}")
+        if self.order != "strict":
+            raise InvalidOption(f"either weights or order={self.order!r} says how the queues take turns, not both")
+
+    def _check_log(self) -> None:
+        if self.log_level not in logging.getLevelNamesMapping():
+            raise InvalidOption(f"log_level={self.log_level!r:.50}: one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
+        if self.log_format in ("text", "json"):
+            return
+        try:
+            logging.Formatter(self.log_format, self.date_format)
+        except ValueError:
+            raise InvalidOption(
+                f"log_format={self.log_format!r:.100}: text, json, or a format of logging like '%(asctime)s %(message)s'"
+            ) from None
 
     @property
     def beat(self) -> float:

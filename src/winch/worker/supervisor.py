@@ -2,7 +2,7 @@
 
 Its loop sleeps until an executor says something or dies, a signal comes, or the clerk has an answer from the store. Then:
 
-1. A signal: stop gently, stop at once, or renew the executors one by one.
+1. A signal or a command (`orders.py`): stop gently, stop at once, renew the executors one by one, claim nothing more.
 2. A dead executor: its claims are retired, blaming only what was running, and it is replaced.
 3. A job far over its time, or whose claim was taken away: its executor is killed for it.
 4. A burst: stop when every executor is idle and the store has nothing left.
@@ -17,15 +17,18 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from winch.ids import new_id
 from winch.polling import Pipe, readable
 from winch.stores.contract import Beat, Store
 from winch.worker.clerk import GIVEN_UP, Clerk
+from winch.worker.crashes import CrashHooks
 from winch.worker.identity import identify
+from winch.worker.orders import Orders
 from winch.worker.orphans import name_orphans
+from winch.worker.overdue import Overdue
 from winch.worker.processes import ExecutorProcess, reap_strays
 from winch.worker.retirement import retire
 from winch.worker.settings import WorkerSettings
@@ -67,7 +70,7 @@ class Supervisor:
         self._processes: list[ExecutorProcess] = []
         self._inbox: deque[tuple[str, Callable[[], None]]] = deque()
         self._pipe = Pipe()
-        self._stopping = False
+        self._stopping = self._quiet = False
         self._signals_to_stop = 0
         self._renewing: deque[ExecutorProcess] = deque()
         self._start_at: list[float] = []
@@ -77,10 +80,11 @@ class Supervisor:
         self._lease = 0
         self._idle_since = time.monotonic()
         self._idle_marks: tuple[tuple[str, int], ...] = ()
-        self._lost_tokens: dict[int, int] = {}
+        self._overdue = Overdue(settings.kill_grace)
+        self._crash_hooks = CrashHooks(settings)
         self._asked_drained = False
         self._name_orphans_at = time.monotonic() + 2
-        self._info = identify(settings, self.name)
+        self._info, self._orders = identify(settings, self.name), Orders(self)
         self._clerk = self._hire()
         self._clerk_steps, self._clerk_seen_at, self._clerk_looks = 0, time.monotonic(), 0
 
@@ -99,10 +103,13 @@ class Supervisor:
             self._start_due()
             self._name_orphans()
             self._mind_the_clerk()
+            self._crash_hooks.look()
             if not self._stopping:
                 self._stop_if_done()
         self._dismiss()
         self._clerk.join(timeout=10)
+        self._read_inbox()
+        self._crash_hooks.finish()
         return self.exit_status
 
     def _hire(self) -> Clerk:
@@ -113,7 +120,9 @@ class Supervisor:
             self._inbox.append((worker, call))
             self._pipe.wake()
 
-        return Clerk(self._store, self._info, self._living, post, self._on_beat, self._on_lost, self._on_back)
+        clerk = Clerk(self._store, self._info, self._living, post, self._on_beat, self._on_lost, self._on_back)
+        clerk.quiet = self._quiet
+        return clerk
 
     def _living(self) -> list[str]:
         return [process.id for process in list(self._processes)]
@@ -140,17 +149,27 @@ class Supervisor:
     def _obey(self, numbers: list[int]) -> None:
         for number in numbers:
             if number == getattr(signal, "SIGHUP", None):
-                self._renew()
+                self.renew()
                 continue
             self._signals_to_stop += 1
-            if self._signals_to_stop == 1:
-                grace = self.settings.grace
-                logger.info("stopping: running jobs have %g s to finish; a second signal puts them back at once", grace)
-                self.stop(grace)
-            else:
-                logger.info("putting running jobs back")
+            if self._signals_to_stop > 1:
                 self.exit_status = 130
-                self.stop(0.0)
+            self.shut_down(now=self._signals_to_stop > 1)
+
+    def shut_down(self, *, now: bool) -> None:
+        """Stop because somebody says so: running jobs have the grace to finish, or are put back at once."""
+        grace = 0.0 if now else self.settings.grace
+        if now:
+            logger.info("putting running jobs back")
+        else:
+            logger.info("stopping: running jobs have %g s to finish; a second signal puts them back at once", grace)
+        self.stop(grace)
+
+    def set_quiet(self, quiet: bool) -> None:
+        """Claim nothing more, or claim again. It lasts until the other comes, also under a new id."""
+        self._quiet = self._clerk.quiet = quiet
+        for process in self._processes:
+            process.set_quiet(quiet)
 
     def stop(self, grace: float) -> None:
         """Stop claiming; jobs have `grace` seconds to finish, then they are put back."""
@@ -174,7 +193,7 @@ class Supervisor:
             self._clerk.ask(lambda store: store.retire(executor))
             return
         try:
-            process = ExecutorProcess(executor, self._settings_of_next(), self.name, budget)
+            process = ExecutorProcess(executor, self._settings_of_next(), self.name, budget, self._quiet)
         except OSError as error:
             logger.error("an executor could not be started: %s", error)  # noqa: TRY400 - the text says it all
             self._clerk.ask(lambda store: store.retire(executor))
@@ -211,29 +230,17 @@ class Supervisor:
             elif process.stop_by is not None and time.monotonic() > process.stop_by:
                 process.kill()
             else:
-                self._kill_overdue(process)
+                self._overdue.look(process)
         if os.getpid() == 1:
             reap_strays([process.pid for process in self._processes])
-
-    def _kill_overdue(self, process: ExecutorProcess) -> None:
-        now = time.monotonic_ns()
-        grace = int(self.settings.kill_grace * 1e9)
-        for slot in process.vitals.running():
-            if slot.limit >= 0 and now > slot.started + slot.limit + grace:
-                why = "timeout"
-            elif now > self._lost_tokens.get(slot.held.token, now) + grace:
-                why = "lost"
-            else:
-                continue
-            if process.kill_if_still_in(slot, why):
-                return
 
     def _bury(self, process: ExecutorProcess) -> None:
         """An executor is dead: what it held is settled in one step, and it is replaced."""
         process.listen()
         self._processes.remove(process)
         self.jobs_done += process.vitals.head().jobs
-        self._clerk.ask(lambda store: retire(store, process))
+        worker = self.name
+        self._clerk.ask(lambda store: retire(store, process, worker), lambda _none: self._crash_hooks.tell(process))
         if process.failed_to_start and not self._ever_ready:
             self._fail_to_start(process.failure)
         elif process.bye == "lost":
@@ -272,7 +279,8 @@ class Supervisor:
 
     # ---- renewal ----
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
+        """Replace the executors one by one."""
         logger.info("renewing %d executor(s), one by one, each once all others work", len(self._processes))
         self._renewing = deque(self._processes)
         for process in self._processes:
@@ -298,20 +306,12 @@ class Supervisor:
         for stray in beat.strays:
             if stray not in known:
                 self._clerk.ask(lambda store, stray=stray: store.retire(stray))
-        for command in beat.commands:
-            self._clerk.acknowledge(command.number)
-            if command.name == "shutdown":
-                self.stop(self.settings.grace)
-        self._take_away([command.token for command in beat.commands if command.name == "lost"])
+        number, at_once = self._orders.obey(beat.commands)
+        self._clerk.acknowledge(number, at_once=at_once)
 
-    def _take_away(self, tokens: list[int]) -> None:
+    def take_away(self, tokens: Sequence[int]) -> None:
         """Claims were taken away: their jobs are interrupted, and killed if that does not help."""
-        if not tokens:
-            return
-        now = time.monotonic_ns()
-        keep = int((self.settings.kill_grace + 60) * 1e9)
-        self._lost_tokens = {token: at for token, at in self._lost_tokens.items() if now - at < keep}
-        self._lost_tokens |= dict.fromkeys(tokens, now)
+        self._overdue.take_away(tokens)
         for process in self._processes:
             process.lose(tokens)
 
@@ -333,11 +333,11 @@ class Supervisor:
         self._processes.clear()
         self._start_at.clear()
         self._renewing.clear()
-        self._lost_tokens.clear()
+        self._overdue.forget()
         self._asked_drained = False
         before = self._info.id
         self._clerk.leave()
-        self._info = identify(self.settings, self.name)
+        self._info, self._orders = identify(self.settings, self.name), Orders(self)
         self._clerk = self._hire()
         self._clerk.start()
         self._clerk.ask(lambda store: store.retire_worker(before))  # if it is still known, what it held need not wait
@@ -377,7 +377,7 @@ class Supervisor:
     def _stop_if_done(self) -> None:
         marks = tuple((process.id, process.vitals.head().turns) for process in self._processes)
         idle = bool(marks) and all(p.ready and p.vitals.head().state == IDLE for p in self._processes)
-        if not idle or marks != self._idle_marks:
+        if not idle or self._quiet or marks != self._idle_marks:
             self._idle_marks = marks
             self._idle_since = time.monotonic()
             return

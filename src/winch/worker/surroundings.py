@@ -1,23 +1,29 @@
-"""What an executor needs of the process it lives in."""
+"""What user code needs of the process that it runs in."""
 
 from __future__ import annotations
 
 import ctypes
+import inspect
 import logging
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from winch.errors import StoreUnavailable
-from winch.job import use_admission
+from winch import codec
+from winch.callables import import_object, project_root
+from winch.errors import InvalidOption, StoreUnavailable
+from winch.job import use_admission, use_url
 from winch.running.run import Runner
 from winch.stores import open_store
-from winch.worker.rule import admission_of
+from winch.worker.log import set_up
+from winch.worker.rule import admission_of, roots_of
 from winch.worker.settings import WorkerSettings
 
-__all__ = ["die_with", "make_runner", "resident_bytes", "write_cron"]
+__all__ = ["die_with", "load_hooks", "make_runner", "prepare", "resident_bytes", "write_cron"]
 
 logger = logging.getLogger("winch.worker")
 
@@ -27,12 +33,38 @@ _PAUSE = 1.0
 """Seconds between two attempts while the store is gone."""
 
 
+def prepare(settings: WorkerSettings, supervisor: int) -> None:
+    """Make this process one of the worker's: tied to its supervisor, with its store, its code and its log."""
+    die_with(supervisor)
+    os.environ["WINCH_URL"] = settings.url  # what jobs enqueue goes to the store they came from,
+    use_url(settings.url)  # also after one of them has emptied the environment
+    for path in reversed([*settings.paths, project_root()]):
+        sys.path.insert(0, str(Path(path).resolve()))
+    codec.permit_pickle(settings.pickle)
+    set_up(settings)
+
+
+def load_hooks(paths: Sequence[str], settings: WorkerSettings) -> tuple[Callable[..., Any], ...]:
+    """The functions that whoever started the worker named: they need no admission.
+
+    Raises:
+        InvalidOption: One of them cannot be called.
+        Exception: Whatever importing them raises.
+    """
+    found = [import_object(path, roots_of(settings)) for path in paths]
+    for path, hook in zip(paths, found, strict=True):
+        if not callable(hook) or inspect.iscoroutinefunction(hook):
+            raise InvalidOption(f"{path} is no plain function: exception handlers and on_crash are called, not awaited")
+    return tuple(found)
+
+
 def make_runner(settings: WorkerSettings) -> Runner:
     """A runner under the rule of this worker, with a store of its own."""
     admission = admission_of(settings)
     admission.describe()  # looks at what is installed, once per process
     use_admission(admission)
-    return Runner(open_store(settings.url, deadline=5.0), admission)
+    handlers = load_hooks(settings.exception_handlers, settings)
+    return Runner(open_store(settings.url, deadline=5.0), admission, handlers)
 
 
 def write_cron(settings: WorkerSettings) -> None:

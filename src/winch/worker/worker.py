@@ -108,7 +108,7 @@ class Worker:
 
 def run_worker(settings: WorkerSettings) -> int:
     """What `winch worker` does. Returns the exit status."""
-    set_up(settings.log_level, settings.log_format)
+    set_up(settings)
     return _supervise(settings).exit_status
 
 

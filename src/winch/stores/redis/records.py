@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
 from struct import Struct
-from struct import error as StructError
 from typing import Any, NamedTuple, cast
 
 from winch.states import ENDED, REASONS, STATES, JobStatus
@@ -218,7 +218,7 @@ def commands_of(raw: Sequence[bytes]) -> tuple[Command, ...]:
     """Commands as `parts/command.lua` packs them. What else somebody has put there is no command."""
     found: list[Command] = []
     for each in raw:
-        with suppress(StructError, UnicodeDecodeError):
+        with suppress(struct.error, UnicodeDecodeError):
             found.append(_command(each))
     return tuple(found)
 

@@ -41,7 +41,8 @@
     │   └── NoRetry                  raised by a job: do not run me again
     │       └── WebhookRefused       a webhook whose address may not be called, or leads elsewhere
     └── WorkerError
-        └── NotEnlisted              the store does not know this executor or worker (any more)
+        ├── NotEnlisted              the store does not know this executor or worker (any more)
+        └── NoSuchWorker             nobody knows a worker of that name or id (LookupError)
 
     JobTimeout                       a BaseException, raised inside a job whose time is over
     JobInterrupted                   a BaseException, raised inside a job that has to make way
@@ -76,6 +77,7 @@ __all__ = [
     "NoSuchEntry",
     "NoSuchGroup",
     "NoSuchJob",
+    "NoSuchWorker",
     "NotEnlisted",
     "PayloadTooLarge",
     "Refused",
@@ -368,6 +370,10 @@ class WorkerError(WinchError):
 
 class NotEnlisted(WorkerError):
     """The store does not know this executor or worker, or has given up on it: it must stop and come back anew."""
+
+
+class NoSuchWorker(WorkerError, LookupError):
+    """Nobody knows a worker of that name or id: it has left, or it never was in this store."""
 
 
 class JobTimeout(BaseException):

@@ -14,6 +14,7 @@ from winch.cli.common import Place, check_names, existing, say_place, url_option
 from winch.job import Job
 from winch.states import STATES, JobStatus
 from winch.stores.contract import ALL_QUEUES, JobRecord, Store, WorkerRecord
+from winch.worker import state_of
 from winch.worker.identity import is_gone
 
 __all__ = ["command"]
@@ -73,12 +74,8 @@ class WorkerView:
 
     @property
     def state(self) -> str:
-        """What it does: `busy`, `idle`, `suspended`, or `dead` if it is gone or was not heard of for too long."""
-        if self.gone or not self.record.alive:
-            return "dead"
-        if self.record.jobs:
-            return "busy"
-        return "suspended" if self.suspended else "idle"
+        """What it does, see `winch.worker.state_of`."""
+        return state_of(self.record, paused=self.suspended, gone=self.gone)
 
     @property
     def text(self) -> str:
@@ -278,6 +275,8 @@ def _worker_data(store: Store, worker: WorkerView) -> dict[str, object]:
         "finished": record.finished,
         "failed": record.failed,
         "run_ms": record.run_ms,
+        "quiet": record.quiet,
+        "pending": [command.name for command in record.commands],
         "in_hand": len(record.jobs),
         "jobs": [
             {

@@ -1,4 +1,4 @@
-"""The worker: `Worker` to start one from Python, `WorkerView` to look at those that run.
+"""The worker: `Worker` to start one from Python, `WorkerView` to look at those that run and to tell them what to do.
 
 The names are loaded when they are first used: an executor, which lives in this package too, needs none of them.
 """
@@ -7,17 +7,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from winch.worker.pool import WorkerPool
     from winch.worker.settings import WorkerSettings
-    from winch.worker.view import WorkerView
+    from winch.worker.view import WorkerView, state_of
     from winch.worker.worker import Worker, run_worker
 
-__all__ = ["Worker", "WorkerSettings", "WorkerView", "run_worker"]
+__all__ = ["Worker", "WorkerPool", "WorkerSettings", "WorkerView", "run_worker", "state_of"]
 
 _HOMES = {
     "Worker": "winch.worker.worker",
+    "WorkerPool": "winch.worker.pool",
     "WorkerSettings": "winch.worker.settings",
     "WorkerView": "winch.worker.view",
     "run_worker": "winch.worker.worker",
+    "state_of": "winch.worker.view",
 }
 
 

@@ -15,12 +15,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from winch import codec
+from winch.errors import InvalidOption
 from winch.job import FIXED_FIELDS
 from winch.running.run import Run
 from winch.stores.contract import Outcome
 from winch.worker.settings import WorkerSettings
 
-__all__ = ["JobLog", "log_job", "set_up"]
+__all__ = ["JobLog", "level_name", "log_job", "set_up"]
 
 logger = logging.getLogger("winch.worker")
 
@@ -163,6 +164,19 @@ class _Json(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
+
+
+def level_name(level: str | int) -> str:
+    """A level of `logging` by its name.
+
+    Raises:
+        InvalidOption: There is no such level.
+    """
+    names = logging.getLevelNamesMapping()
+    found = level.upper() if isinstance(level, str) else next((name for name in names if names[name] == level), "")
+    if found not in names:
+        raise InvalidOption(f"{level!r:.50} is no level of logging: DEBUG, INFO, WARNING, ERROR or CRITICAL")
+    return found
 
 
 def set_up(settings: WorkerSettings) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import get_args
 
 from winch.errors import InvalidOption
 from winch.worker.settings import Order
 
-__all__ = ["QueueOrder", "split_weights"]
+__all__ = ["QueueOrder", "order_of", "split_weights"]
+
+_ORDERS: dict[str, Order] = {"default": "strict", "round_robin": "round-robin"}
+_ORDERS |= {order: order for order in get_args(Order)}
 
 
 class QueueOrder:
@@ -49,6 +53,18 @@ class QueueOrder:
         ranked = sorted(self._weights, key=lambda queue: -self._credit[queue])
         self._credit[ranked[0]] -= sum(self._weights.values())
         return tuple(ranked)
+
+
+def order_of(name: str) -> Order:
+    """The order of a name, also as RQ spells it: `default` (strict), `round_robin`, `random`.
+
+    Raises:
+        InvalidOption: There is no such order.
+    """
+    found = _ORDERS.get(name)
+    if found is None:
+        raise InvalidOption(f"{name!r:.50} is no order of queues: one of {', '.join(get_args(Order))}")
+    return found
 
 
 def split_weights(queues: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:

@@ -15,6 +15,8 @@ __all__ = ["main"]
 
 COMMANDS = {
     "worker": "Run jobs.",
+    "worker-pool": "Run jobs in several processes, with RQ's options.",
+    "workers": "Show workers, and tell them what to do.",
     "enqueue": "Enqueue a job.",
     "info": "Show queues and workers.",
     "list": "List jobs.",

@@ -4,23 +4,47 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import click
 
 from winch.cli.common import Place, check_names, configure, locate, only_given, say_place, url_option
+from winch.cli.rq_flags import rq_flags
 from winch.cli.types import duration, size
 from winch.errors import InvalidOption
 from winch.worker import WorkerSettings, run_worker
+from winch.worker.order import split_weights
 from winch.worker.settings import Isolation, Order
 
-__all__ = ["command"]
+__all__ = ["AT_LEAST_ONE", "command", "logs", "settings_of"]
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 AT_LEAST_ONE = click.IntRange(min=1)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_LOGS = (
+    click.option(
+        "--log-level",
+        "--logging-level",
+        type=click.Choice(LEVELS, case_sensitive=False),
+        help="Log from this level on. [INFO]",
+    ),
+    click.option("--log-format", metavar="FORMAT", help="text, json, or a format of Python's logging. [text]"),
+    click.option("--date-format", metavar="FORMAT", help="How times look in text, as for strftime. [%H:%M:%S]"),
+    click.option("-q", "--quiet", is_flag=True, help="No line for a job that finished."),
+    click.option("-v", "--verbose", is_flag=True, help="The same as --log-level DEBUG."),
+)
+
+
+def logs(command: F) -> F:
+    """Add the options that say what is logged."""
+    for option in reversed(_LOGS):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -49,7 +73,17 @@ AT_LEAST_ONE = click.IntRange(min=1)
     multiple=True,
     help="Module whose cron entries are written to the store at the start. May be repeated.",
 )
-@click.option("--order", type=click.Choice(get_args(Order)), help="How the queues take turns. [strict]")
+@click.option("--order", type=click.Choice(get_args(Order)), help="How queues without weights take turns. [strict]")
+@click.option(
+    "--exception-handler",
+    "exception_handlers",
+    metavar="PATH",
+    multiple=True,
+    help="Function to call for each failed attempt. May be repeated.",
+)
+@click.option(
+    "--on-crash", metavar="PATH", multiple=True, help="Function to call for each crash of an executor. May be repeated."
+)
 @click.option("--worker-ttl", type=duration, help="Silent for this long, the worker counts as dead. [30s]")
 @click.option("--grace", type=duration, help="On SIGTERM running jobs have this long to finish. [25s]")
 @click.option("--max-jobs", type=AT_LEAST_ONE, metavar="N", help="Stop after so many jobs.")
@@ -61,22 +95,34 @@ AT_LEAST_ONE = click.IntRange(min=1)
 )
 @click.option("--max-jobs-per-executor", type=AT_LEAST_ONE, metavar="N", help="Replace an executor after so many jobs.")
 @click.option("--max-memory", type=size, help="Replace an executor that uses more, as 512MB.")
-@click.option("--log-level", type=click.Choice(LEVELS, case_sensitive=False), help="Log from this level on. [INFO]")
-@click.option("--log-format", type=click.Choice(("text", "json")), help="How log lines look. [text]")
-@click.option("-q", "--quiet", is_flag=True, help="No line for a job that finished.")
-@click.option("-v", "--verbose", is_flag=True, help="The same as --log-level DEBUG.")
+@logs
 @click.option("--pid", type=click.Path(dir_okay=False, path_type=Path), help="Write the process id to this file.")
+@rq_flags
 @click.argument("queues", nargs=-1)
-def command(url: str | None, queues: tuple[str, ...], verbose: bool, pid: Path | None, **options: Any) -> None:
+def command(pid: Path | None, **options: Any) -> None:
     """Run the jobs of QUEUES (default: default), those of the first queue before those of the second, and so on.
+
+    With weights, as `high=3 low=1`, the queues come first in turn, each as often as its weight says.
 
     A worker runs the functions of the project in the current folder, or of every --path. SIGTERM or Ctrl-C lets running
     jobs finish; a second one puts them back into their queue at once.
     """
+    settings = settings_of(**options)
+    with _pid_file(pid):
+        sys.exit(run_worker(settings))
+
+
+def settings_of(url: str | None, queues: tuple[str, ...], verbose: bool, **options: Any) -> WorkerSettings:
+    """What the options ask of a worker. Tells on the way which store it will use.
+
+    Raises:
+        InvalidOption: A value that cannot be used.
+    """
     configured = configure(
-        url=url, path=options.pop("paths"), **{name: options.pop(name) for name in ("allow", "imports", "cron")}
+        url=url, path=options.pop("paths"), **{name: options.pop(name, ()) for name in ("allow", "imports", "cron")}
     )
-    check_names(queues)
+    names, weights = split_weights(queues)
+    check_names(names)
     _check_folders(configured.path)
     place = locate(url, configured)
     say_place(place)
@@ -84,8 +130,9 @@ def command(url: str | None, queues: tuple[str, ...], verbose: bool, pid: Path |
     given = only_given(options)
     if verbose:
         given["log_level"] = "DEBUG"
-    settings = WorkerSettings(
-        queues=queues or ("default",),
+    return WorkerSettings(
+        queues=names or ("default",),
+        weights=weights,
         url=configured.url,
         paths=configured.path or (".",),
         allow=configured.allow,
@@ -94,8 +141,6 @@ def command(url: str | None, queues: tuple[str, ...], verbose: bool, pid: Path |
         pickle=configured.pickle,
         **given,
     )
-    with _pid_file(pid):
-        sys.exit(run_worker(settings))
 
 
 def _check_folders(paths: tuple[str, ...]) -> None:

@@ -11,8 +11,11 @@ from winch.worker.settings import Order
 
 __all__ = ["QueueOrder", "order_of", "split_weights"]
 
-_ORDERS: dict[str, Order] = {"default": "strict", "round_robin": "round-robin"}
-_ORDERS |= {order: order for order in get_args(Order)}
+_ORDERS: dict[str, Order] = {
+    "default": "strict",
+    "round_robin": "round-robin",
+    **{order: order for order in get_args(Order)},
+}
 
 
 class QueueOrder:

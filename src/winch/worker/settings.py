@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import Literal
 
+from winch.callables import path_of
 from winch.errors import InvalidOption
 from winch.options import check_queue
 
@@ -86,9 +87,12 @@ class WorkerSettings:
 
         Raises:
             InvalidOption: A value is out of range.
+            UnimportableFunction: What should be the path of a function is none.
         """
         if not self.name.isprintable() or len(self.name) > 128:
             raise InvalidOption(f"name={self.name!r:.200}: a worker's name is one line of text, at most 128 characters")
+        for path in (*self.exception_handlers, *self.on_crash):
+            path_of(path)
         self._check_queues()
         self._check_log()
         for name in ("processes", "threads", "async_jobs"):

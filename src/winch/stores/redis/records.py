@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
 from struct import Struct
@@ -215,18 +213,14 @@ def unpack_info(raw: bytes) -> WorkerInfo:
 
 
 def commands_of(raw: Sequence[bytes]) -> tuple[Command, ...]:
-    """Commands as `parts/command.lua` packs them. What else somebody has put there is no command."""
-    found: list[Command] = []
-    for each in raw:
-        with suppress(struct.error, UnicodeDecodeError):
-            found.append(_command(each))
-    return tuple(found)
+    """Commands as `parts/command.lua` packs them."""
+    return tuple([_command(each) for each in raw])
 
 
 def _command(raw: bytes) -> Command:
     number, low, middle, high, size = _COMMAND.unpack_from(raw)
     end = _COMMAND.size + size
-    job, name = raw[end:], raw[_COMMAND.size : end].decode()
+    job, name = raw[end:], raw[_COMMAND.size : end].decode(errors="replace")
     return Command(number, name, low | middle << 32 | high << 48, unpack_id(job) if job else "")
 
 

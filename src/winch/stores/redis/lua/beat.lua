@@ -14,6 +14,7 @@
 --          1 if more is to be removed (`trim`), what is wrong with keys of queues, version of the cron table
 -- Errors   NOTENLISTED, STALECALL
 --- @include parts/call
+--- @include parts/command
 --- @include parts/dismiss
 --- @include parts/fire
 --- @include parts/promote
@@ -131,6 +132,5 @@ for _, queue in ipairs(queues) do touched[queue] = true end
 finish()
 sample(queues)
 local _, next_due = timers_of(own)
-local commands = redis.call('ZRANGE', P .. 'commands:' .. WORKER, 0, -1)
 local cron = tonumber(redis.call('HGET', P .. 'store', 'cron') or 0)
-return keep({NOW, strays(), commands, next_due, rescued, may_be_more, troubles(), cron})
+return keep({NOW, strays(), commands_to(WORKER), next_due, rescued, may_be_more, troubles(), cron})

@@ -5,6 +5,7 @@
 -- Returns  now, then per worker: info, beat, started, finished, failed, run, quiet, executors, jobs (id, begun, token ...),
 --          commands as stored
 --- @include parts/claims
+--- @include parts/command
 
 local function jobs_of(crew)
   local claims, found = {}, {}
@@ -20,7 +21,6 @@ for _, worker in ipairs(redis.call('SMEMBERS', P .. 'workers')) do
   local kept = redis.call('HMGET', P .. 'worker:' .. worker, 'beat', 'started', 'finished', 'failed', 'run', 'quiet')
   local info = redis.call('GET', P .. 'info:' .. worker)
   local crew = redis.call('LRANGE', P .. 'crew:' .. worker, 0, -1)
-  local commands = redis.call('ZRANGE', P .. 'commands:' .. worker, 0, -1)
-  answer[#answer + 1] = {info, kept[1], kept[2], kept[3] or 0, kept[4] or 0, kept[5] or 0, kept[6] or 0, crew, jobs_of(crew), commands}
+  answer[#answer + 1] = {info, kept[1], kept[2], kept[3] or 0, kept[4] or 0, kept[5] or 0, kept[6] or 0, crew, jobs_of(crew), commands_to(worker)}
 end
 return answer

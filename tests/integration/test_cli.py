@@ -4,11 +4,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,7 @@ def test_help_is_light() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True)
     assert run.stdout.endswith("set()\n")
-    assert "worker   Run jobs." in run.stdout
+    assert re.search(r"^  worker +Run jobs\.$", run.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -379,3 +380,90 @@ def test_info_writes_nothing(winch: Winch, redis_url: str) -> None:
         for flags in ((), ("--raw",), ("--json",), ("--by-queue",), ("--only-queues",), ("--only-workers",)):
             assert winch("info", *flags, "--url", redis_url).returncode == 0
         assert contents() == before
+
+
+# ---- workers --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def worker_at(project: Path, store_url: str) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Starts `winch worker` in the application's folder, and kills what is left at the end."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*words: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "winch", "worker", "--url", store_url, *words]
+        process = subprocess.Popen(command, cwd=project, env=environment(), stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_workers_are_steered(winch: Winch, store_url: str, worker_at: Callable[..., "subprocess.Popen[str]"]) -> None:
+    """list, quiet, resume, restart and stop: by name, by --all, with an answer, and the process ends with 0."""
+    process = worker_at("--name", "w1")
+
+    def listed() -> list[dict[str, object]]:
+        shown = winch("workers", "--json", "--url", store_url)
+        return [json.loads(line) for line in shown.stdout.splitlines()]
+
+    open_store(store_url).open()
+    wait_for(lambda: any(each["executors"] for each in listed()), "worker")
+    quiet = winch("workers", "--url", store_url, "quiet", "w1", "--wait", "30s")
+    assert (quiet.returncode, quiet.stdout.strip().endswith(f"{process.pid}): quiet done")) == (0, True)
+    assert [(each["name"], each["state"], each["quiet"], each["pending"]) for each in listed()] == [
+        ("w1", "suspended", True, [])
+    ]
+    assert winch("workers", "--url", store_url, "resume", "--all", "--wait", "30s").returncode == 0
+    assert winch("workers", "--url", store_url, "restart", str(listed()[0]["id"]), "--wait", "30s").returncode == 0
+    assert "w1" in winch("workers", "--url", store_url, "list").stdout
+    process.send_signal(signal.SIGSTOP)
+    sent = winch("workers", "--url", store_url, "stop", "w1", "--wait", "0.2")
+    assert (sent.returncode, "1 of 1 have not answered yet" in sent.stderr) == (1, True)
+    assert ", told to shutdown. default." in winch("workers", "--url", store_url).stdout
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(30) == 0
+    assert winch("workers", "--url", store_url).stdout == "0 workers\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("stop",), 2, "Name workers, or say --all."),
+        (("stop", "w", "--all"), 2, "Name workers, or say --all."),
+        (("quiet", "nobody"), 1, "knows no worker 'nobody'; workers there: none"),
+        (("stop", "--all"), 0, ""),
+    ],
+)
+def test_steering_nobody(winch: Winch, store_url: str, words: tuple[str, ...], code: int, told: str) -> None:
+    """Nobody named, too many ways to name, and somebody who is not there."""
+    open_store(store_url).open()
+    run = winch("workers", "--url", store_url, *words)
+    assert run.returncode == code
+    assert told in run.stderr
+
+
+def test_a_command_line_of_rq(winch: Winch, store_url: str, project: Path) -> None:
+    """The flags of `rq worker` and `rq worker-pool` are taken: they work, or have nothing to do."""
+    rq = "-b --logging_level warning --log-format %(message)s --date-format %H -n w --results-ttl 500 --worker-ttl 420"
+    rq += " --maintenance-interval 600 --job-monitoring-interval 30 --disable-job-desc-logging -q --max-jobs 5"
+    rq += " --exception-handler shop.add -d --max-idle-time 9 -s -ds round_robin -P . high low"
+    assert winch("enqueue", "shop.add", ":1", "--job-id", "j", "-q", "low", "--url", store_url).returncode == 0
+    run = winch("worker", "--url", store_url, *rq.split(" "))
+    assert (run.returncode, [line for line in run.stderr.splitlines() if not line.startswith("store: ")]) == (0, [])
+    pool = winch("worker-pool", "--url", store_url, "-b", "-n", "2", "--logging-level", "INFO", "-v", "high", "low")
+    assert pool.returncode == 0
+    store = open_store(store_url)
+    assert Job.fetch("j", connection=store).is_finished
+    store.close()
+
+
+def test_weights_on_the_command_line(winch: Winch, store_url: str) -> None:
+    """`high=3 low=1` are queues with weights; what is no weight is exit code 2."""
+    assert winch("worker", "--url", store_url, "--burst", "high=3", "low").returncode == 0
+    for words in (("high=x",), ("high=0",), ("high=3", "low", "--order", "random")):
+        run = winch("worker", "--url", store_url, "--burst", *words)
+        assert (run.returncode, "weight" in run.stderr) == (2, True)

@@ -183,7 +183,7 @@ class ModelStore:
         self.hinted: set[str] = set()
         self.fleet: dict[str, Worker] = {}
         self.executors: dict[str, str] = {}
-        self.past: set[str] = set()
+        self.past: dict[str, list[Command]] = {}
         self.crontab: dict[str, EntryRecord] = {}
         self.cron_version = 0
         self.rows: dict[tuple[bool, int, TallyKey], int] = {}
@@ -861,11 +861,15 @@ class ModelStore:
     # ---- the living and the dead ------------------------------------------------------------------------------------
 
     @numbered
-    def enlist(self, worker: WorkerInfo, *, call: Call | None = None) -> int:
+    def enlist(self, worker: WorkerInfo, *, former: str = "", call: Call | None = None) -> int:
         if worker.id in self.fleet or worker.id in self.past:
             raise StaleCall(worker.id)
         now = self.clock()
         self.fleet[worker.id] = Worker(worker, now, now, now)
+        told = self.fleet[former].commands if former in self.fleet else self.past.get(former, [])
+        for command in [each for each in told if each.name != "lost"]:
+            self.command(worker.id, command.name)
+            told.remove(command)
         return now
 
     @numbered
@@ -927,9 +931,10 @@ class ModelStore:
         self.dismiss(worker)
 
     def dismiss(self, worker: str) -> None:
-        for executor in self.fleet.pop(worker).executors:
+        leaving = self.fleet.pop(worker)
+        for executor in leaving.executors:
             self.executors.pop(executor, None)
-        self.past.add(worker)
+        self.past[worker] = leaving.commands
 
     def lapse(
         self,

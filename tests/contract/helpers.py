@@ -172,13 +172,13 @@ class Lane:
 class Boss:
     """A worker's supervisor, as far as the store sees it."""
 
-    def __init__(self, store: Store, **info: Any) -> None:
+    def __init__(self, store: Store, *, former: str = "", **info: Any) -> None:
         ident = new_id()
         standard: dict[str, Any] = {"id": ident, "name": f"w-{ident[-6:]}", "host": "here", "boot": "boot", "pid": 1}
         standard |= {"pid_start": 2, "queues": ("q",), "version": "1", "ttl": 30_000, "interval": 5_000, "processes": 2}
         self.store, self.info, self.number = store, WorkerInfo(**standard | info), 0
         self.lanes: list[Lane] = []
-        store.enlist(self.info)
+        store.enlist(self.info, former=former)
 
     @property
     def id(self) -> str:

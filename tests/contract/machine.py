@@ -386,10 +386,11 @@ class StoreBesideModel(RuleBasedStateMachine):
             self.hire()
 
     def hire(self) -> None:
-        """One more worker with two executors."""
+        """One more worker with two executors: the last one that has gone, under a new id."""
         name = f"w{len(self.bosses)}"
+        former = next((boss for boss in reversed(self.bosses) if boss not in self.model.fleet), "")
         info = WorkerInfo(name, name, "here", "boot", 1, 2, QUEUES, "1", FAR, FAR, 2)
-        found, expected = self.ask(lambda store, call: store.enlist(info, call=call), "c1")
+        found, expected = self.ask(lambda store, call: store.enlist(info, former=former, call=call), "c1")
         assert is_error(found) == is_error(expected)
         self.bosses[name] = 0
         for _ in range(2):

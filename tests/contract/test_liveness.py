@@ -329,6 +329,28 @@ def test_commands_do_not_pile_up_without_end(store: Store) -> None:
     assert store.send(boss.id, "shutdown") == COMMANDS + 1
 
 
+@pytest.mark.parametrize("end", ["rescued", "retired", "still there"])
+def test_commands_are_inherited(store: Store, end: str) -> None:
+    """A worker that comes back under a new id is told what its former self has not done: once, in order, and not `lost`."""
+    one = add(store)
+    boss, judge = Boss(store), Boss(store)
+    boss.lane().take(one)
+    for name in ("quiet", "restart", "resume"):
+        store.send(boss.id, name)
+    store.cancel(one, stop=True)
+    boss.beat(acknowledged=1)
+    if end == "rescued":
+        judge.beat(gone=[boss.id])
+    elif end == "retired":
+        store.retire_worker(boss.id)
+    again, other = Boss(store, former=boss.id), Boss(store, former=boss.id)
+    assert again.beat().commands == (Command(1, "restart"), Command(2, "resume"))
+    assert other.beat().commands == ()
+    assert store.send(again.id, "shutdown") == 3
+    assert again.beat(acknowledged=2).commands == (Command(3, "shutdown"),)
+    assert Boss(store, former="nobody").beat().commands == ()
+
+
 # ---- quiet ----------------------------------------------------------------------------------------------------------
 
 

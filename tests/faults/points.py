@@ -101,7 +101,9 @@ STEPS: tuple[Step, ...] = (
     Step("process.replace", "crash", "winch.worker.supervisor:Supervisor._replace"),
     Step("process.kill", "overdue", "winch.worker.processes:ExecutorProcess.kill"),
     Step("retire.overdue", "overdue", "retire", lambda asked: asked["outcomes"]),
-    Step("process.lose", "taken", "winch.worker.supervisor:Supervisor._take_away", lambda asked: asked["tokens"]),
+    Step("process.lose", "taken", "winch.worker.supervisor:Supervisor.take_away", lambda asked: asked["tokens"]),
+    Step("worker.told", "told", "winch.worker.orders:Orders._obey"),
+    Step("beat.told", "told", "beat", lambda asked: asked["acknowledged"]),
     Step("worker.renew", "renew", "winch.worker.supervisor:Supervisor._renew_next"),
     Step("worker.lost", "lost", "winch.worker.supervisor:Supervisor._on_lost"),
     # ---- it stops

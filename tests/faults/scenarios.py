@@ -118,6 +118,19 @@ def taken(stage: Stage) -> None:
     stage.until(lambda: stage.has_struck() or stage.plan is None, "the worker has heard of it")
 
 
+def told(stage: Stage) -> None:
+    """A worker is told to be quiet, to renew its executors and to go on, one after the other, under a job."""
+    stage.add("running", jobs.work, 0.5)
+    stage.start(processes=2)
+    stage.until_noted("start running")
+    for worker in stage.store.workers():
+        for name in ("quiet", "restart", "resume"):
+            stage.store.send(worker.info.id, name)
+    stage.add("after", jobs.work)
+    stage.until_done()
+    stage.until(lambda: stage.has_struck() or stage.plan is None, "it has acknowledged them")
+
+
 def renew(stage: Stage) -> None:
     """Executors are replaced under a job."""
     stage.add("running", jobs.work, 0.5)
@@ -213,6 +226,7 @@ SCENARIOS: dict[str, Callable[[Stage], None]] = {
         stop,
         rescue,
         taken,
+        told,
         renew,
         lost,
         outage,

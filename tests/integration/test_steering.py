@@ -198,6 +198,25 @@ def test_a_command_waits_for_a_worker_that_hangs(queue: Queue, store_url: str, s
     assert queue.count == 0
 
 
+def test_a_command_outlives_an_identity(queue: Queue, store_url: str, start_worker: StartWorker) -> None:
+    """A worker that hangs for longer than its ttl is given up by another one; back under a new id it still obeys."""
+    process = start_worker(name="w", worker_ttl=1.0)
+    worker = find(store_url)
+    start_worker("other", name="judge", worker_ttl=1.0)
+    find(store_url, "judge")
+    process.signal(signal.SIGSTOP)
+    eventually(lambda: is_stopped(process.pid))
+    assert worker.quiet(wait=0) is False
+    eventually(lambda: all(each.id != worker.id for each in Worker.all(store_url)), 20)
+    process.signal(signal.SIGCONT)
+    again = find(store_url)
+    assert again.id != worker.id
+    eventually(lambda: find(store_url).is_quiet and not find(store_url).pending, 20)
+    job = queue.enqueue(tasks.add, 1, 1)
+    assert again.resume(wait=PATIENCE)
+    assert job.result(timeout=20) == 2
+
+
 def test_commands_that_nobody_knows_are_harmless(queue: Queue, store_url: str, start_worker: StartWorker) -> None:
     """A command of a newer client, a forged `lost` and junk are acknowledged, logged, and nothing else happens."""
     process = start_worker(name="w")

@@ -112,11 +112,14 @@ def _tell(place: Place, order: str, names: Sequence[str], everybody: bool, wait:
     waiting = 0
     for worker, number in told:
         left = max(until - time.monotonic(), 0)
-        obeyed = wait > 0 and wait_until_obeyed(place.store, worker.id, number, left)
+        obeyed = wait > 0 and wait_until_obeyed(place.store, worker.info, order, number, left)
         waiting += not obeyed
         click.echo(f"{worker.name} ({worker.hostname} {worker.pid}): {order} {'done' if obeyed else 'sent'}")
     if wait > 0 and waiting:
-        click.echo(f"{waiting} of {len(told)} have not answered yet; they will obey when they do.", err=True)
+        click.echo(
+            f"{waiting} of {len(told)} have not answered yet; they will obey when they do, unless they have left.",
+            err=True,
+        )
         raise SystemExit(1)
 
 

@@ -874,8 +874,15 @@ class HotPath(Protocol):
 class Liveness(Protocol):
     """Who is alive, and what becomes of what the dead held."""
 
-    def enlist(self, worker: WorkerInfo, *, call: Call | None = None) -> int:
+    def enlist(self, worker: WorkerInfo, *, former: str = "", call: Call | None = None) -> int:
         """Register a worker; its beat and its `since` are now. Returns the store's time. An id that exists is an error.
+
+        Args:
+            worker: Who it is.
+            former: The id under which the same process was enlisted before. What it was told under that one and has not
+                acknowledged, `lost` apart, it is told under the new one, in the same order, numbered from 1. That is kept for
+                an hour after the former enlistment has ended.
+            call: The number of the call.
 
         Raises:
             StaleCall: A worker of that id exists, or has been here before and was retired or rescued within the hour.

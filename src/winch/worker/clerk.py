@@ -51,6 +51,7 @@ class Clerk(threading.Thread):
         on_beat: Called on the main thread with each answer and the `clock()` at which its request was first sent.
         on_lost: Called on the main thread, with the reason, when the worker has to come back under a new id.
         on_back: Called on the main thread when the store answers again after it did not.
+        former: The worker's id before this one, `""` if there was none.
     """
 
     def __init__(
@@ -62,10 +63,12 @@ class Clerk(threading.Thread):
         on_beat: Callable[[Beat, int], None],
         on_lost: Callable[[str], None],
         on_back: Callable[[], None],
+        former: str = "",
     ) -> None:
         super().__init__(name="winch-clerk", daemon=True)
         self._store, self._info, self._executors, self._post = store, info, executors, post
         self._on_beat, self._on_lost, self._on_back = on_beat, on_lost, on_back
+        self._former = former
         self.steps = 0
         self.quiet = False
         self._tasks: deque[tuple[Callable[[Store], Any], Callable[[Any], None]]] = deque()
@@ -87,6 +90,11 @@ class Clerk(threading.Thread):
         self._leaving = False
 
     # ---- called by the main thread ----
+
+    @property
+    def known_as(self) -> str:
+        """The id under which the store knows, or knew last, this worker; `""` if it never did."""
+        return self._former if self._enlisting is not None else self._info.id
 
     def ask(self, task: Callable[[Store], T], then: Callable[[T], None] = lambda _answer: None) -> None:
         """Have a task done, and `then` called on the main thread with its answer. Tasks keep their order."""
@@ -132,7 +140,7 @@ class Clerk(threading.Thread):
         self.steps += 1
         try:
             if self._enlisting is not None:
-                self._store.enlist(self._info, call=self._enlisting)
+                self._store.enlist(self._info, former=self._former, call=self._enlisting)
                 self._enlisting = None
             self._work()
             self._back()

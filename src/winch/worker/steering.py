@@ -7,7 +7,8 @@ import time
 from collections.abc import Sequence
 
 from winch.errors import InvalidJobOperation, InvalidOption, NoSuchJob, NotEnlisted
-from winch.stores.contract import Store, WorkerRecord
+from winch.stores.contract import Store, WorkerInfo, WorkerRecord
+from winch.worker.orders import SHUTDOWN, SHUTDOWN_NOW
 
 __all__ = ["record_of", "send", "stop_jobs", "wait_until_obeyed"]
 
@@ -35,26 +36,40 @@ def send(store: Store, worker: str, name: str) -> int:
     return store.send(worker, name)
 
 
-def wait_until_obeyed(store: Store, worker: str, number: int, timeout: float) -> bool:
-    """Wait until a worker has acknowledged a command, or has left.
+def wait_until_obeyed(store: Store, worker: WorkerInfo, name: str, number: int, timeout: float) -> bool:
+    """Wait until a worker has acknowledged a command, also under another id if it was given up meanwhile.
 
     Args:
         store: Where the worker is known.
-        worker: Its id.
+        worker: Who it is.
+        name: Of the command.
         number: Of the command.
         timeout: Seconds; 0 looks once.
 
     Returns:
-        Whether it did, in time.
+        Whether it did in time. Who has left has obeyed a shutdown, and nothing else.
     """
     until = time.monotonic() + timeout
-    while True:
-        record = record_of(store, worker)
-        if record is None or all(command.number != number for command in record.commands):
-            return True
+    while not _has_obeyed(store, worker, name, number):
         if time.monotonic() >= until:
             return False
         time.sleep(_LOOK)
+    return True
+
+
+def _has_obeyed(store: Store, worker: WorkerInfo, name: str, number: int) -> bool:
+    records = store.workers()
+    for record in records:
+        if record.info.id == worker.id:
+            return all(command.number != number for command in record.commands)
+    for record in records:
+        if _process_of(record.info) == _process_of(worker):  # it inherits what it was told under the former id
+            return all(command.name != name for command in record.commands)
+    return name in (SHUTDOWN, SHUTDOWN_NOW)
+
+
+def _process_of(worker: WorkerInfo) -> tuple[str, str, int, int]:
+    return worker.host, worker.boot, worker.pid, worker.pid_start
 
 
 def stop_jobs(store: Store, worker: str, jobs: Sequence[str] | None = None) -> list[str]:

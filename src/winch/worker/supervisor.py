@@ -112,7 +112,7 @@ class Supervisor:
         self._crash_hooks.finish()
         return self.exit_status
 
-    def _hire(self) -> Clerk:
+    def _hire(self, former: str = "") -> Clerk:
         """A clerk for the present identity. What it posts is dropped once the worker has come back under another."""
         worker = self._info.id
 
@@ -120,7 +120,8 @@ class Supervisor:
             self._inbox.append((worker, call))
             self._pipe.wake()
 
-        clerk = Clerk(self._store, self._info, self._living, post, self._on_beat, self._on_lost, self._on_back)
+        calls = (self._on_beat, self._on_lost, self._on_back)
+        clerk = Clerk(self._store, self._info, self._living, post, *calls, former)
         clerk.quiet = self._quiet
         return clerk
 
@@ -335,10 +336,10 @@ class Supervisor:
         self._renewing.clear()
         self._overdue.forget()
         self._asked_drained = False
-        before = self._info.id
+        before, known_as = self._info.id, self._clerk.known_as
         self._clerk.leave()
         self._info, self._orders = identify(self.settings, self.name), Orders(self)
-        self._clerk = self._hire()
+        self._clerk = self._hire(known_as)
         self._clerk.start()
         self._clerk.ask(lambda store: store.retire_worker(before))  # if it is still known, what it held need not wait
         for _ in range(self.settings.processes):

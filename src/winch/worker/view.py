@@ -56,12 +56,13 @@ class WorkerView:
         failed_job_count: Jobs that it failed.
         total_working_time: Seconds of run time of all its jobs.
         current_execution_count: How many jobs it has in hand.
+        info: All that it has told of itself.
         birth_date: When it came to life.
         last_heartbeat: When it last beat.
     """
 
     def __init__(self, store: Store, record: WorkerRecord, now: int, paused: Collection[str]) -> None:
-        info = record.info
+        info = self.info = record.info
         self.id, self.name, self.hostname, self.pid = info.id, info.name, info.host, info.pid
         self.queues, self.version = list(info.queues), info.version
         suspended = ALL_QUEUES in paused or all(queue in paused for queue in info.queues)
@@ -140,7 +141,7 @@ class WorkerView:
             wait: Seconds to wait until it has obeyed; None does not wait.
 
         Returns:
-            Whether it is known to have obeyed, or to have left. Without `wait`: False; look at `pending` later.
+            Whether it is known to have obeyed; a shutdown also by having left. Without `wait`: False; look at `pending` later.
 
         Raises:
             NotEnlisted: It has left.
@@ -148,7 +149,7 @@ class WorkerView:
             WorkerError: It has too many commands to obey already.
         """
         number = send(self._store, self.id, command)
-        return wait is not None and wait_until_obeyed(self._store, self.id, number, wait)
+        return wait is not None and wait_until_obeyed(self._store, self.info, command, number, wait)
 
     def stop_job(self, job_id: str | None = None) -> list[str]:
         """End a job that it runs as `stopped`; also one in C code, which costs its executor.

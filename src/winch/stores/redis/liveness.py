@@ -37,13 +37,12 @@ class LivenessVerbs:
     _calls: Calls
     _quiet_until = 0.0
 
-    def enlist(self, worker: WorkerInfo, *, call: Call | None = None) -> int:
+    def enlist(self, worker: WorkerInfo, *, former: str = "", call: Call | None = None) -> int:
         """See `winch.stores.contract.Liveness.enlist`."""
         name = worker.name.encode()[:_LONGEST_NAME]
         queues = "".join(f"\n{queue}\n" for queue in worker.queues)
-        return self._change(
-            "enlist", call, worker.id, name, worker.ttl, worker.interval, queues, pack_info(worker), what=worker.id
-        )
+        me = (worker.id, name, worker.ttl, worker.interval, queues, pack_info(worker), former)
+        return self._change("enlist", call, *me, what=worker.id)
 
     def enlist_executor(self, worker: str, executor: str, *, call: Call | None = None) -> None:
         """See `winch.stores.contract.Liveness.enlist_executor`."""

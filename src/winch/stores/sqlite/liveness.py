@@ -29,7 +29,7 @@ from winch.stores.sqlite.limits import release
 from winch.stores.sqlite.queues import claimable, unpaused
 from winch.stores.sqlite.settle import Seat, settle
 from winch.stores.sqlite.sql import q
-from winch.stores.sqlite.steps import fire, jobs, lapse, lift, next_due, promote
+from winch.stores.sqlite.steps import command, fire, jobs, lapse, lift, next_due, promote
 from winch.stores.sqlite.transaction import Snapshot, Transaction, as_array
 from winch.stores.sqlite.upkeep import clear_suspects, prune, sample, trim
 from winch.stores.sqlite.waiter import SQLiteWaiter
@@ -52,14 +52,17 @@ class Worker(NamedTuple):
 class LivenessVerbs(Verbs):
     """The contract's `Liveness`."""
 
-    def enlist(self, worker: WorkerInfo, *, call: Call | None = None) -> int:
-        """Register a worker; its beat and its `since` are now."""
+    def enlist(self, worker: WorkerInfo, *, former: str = "", call: Call | None = None) -> int:
+        """Register a worker; its beat and its `since` are now. It inherits the commands of its former self."""
 
         def step(tx: Transaction) -> int:
             if tx.one(q.is_or_was_worker, worker.id):
                 raise StaleCall(f"there is or has been a worker {worker.id}; a worker that comes back needs a new id")
             values = {name: getattr(worker, name) for name in WorkerInfo.__slots__}
             tx.db.execute(q.enlist_worker, values | {"queues": json.dumps(worker.queues), "now": tx.now})
+            me = _enlisted(tx, worker.id)
+            for name in _take_orders(tx, former):
+                command(tx, me.number, me.id, name)
             return tx.now
 
         return self._once(call, step)
@@ -217,6 +220,17 @@ def _enlisted(tx: Transaction, id: str) -> Worker:
     raise NotEnlisted(f"the worker {id} is not enlisted, or not any more")
 
 
+def _take_orders(tx: Transaction, id: str) -> list[str]:
+    """What a worker that is, or was within the hour, has been told and has not done. It will not be told again."""
+    for worker in _workers(tx, id):
+        names: list[str] = tx.column(q.orders, worker.number)
+        tx.db.execute(q.drop_orders, (worker.number,))
+        return names
+    kept = tx.db.execute(q.former_orders, (id,)).fetchone()
+    tx.db.execute(q.drop_former_orders, (id,))
+    return json.loads(kept[0]) if kept else []
+
+
 def _beat(
     tx: Transaction,
     me: Worker,
@@ -270,7 +284,7 @@ def _rescue(tx: Transaction, worker: Worker) -> None:
 
 def _dismiss(tx: Transaction, worker: Worker) -> None:
     """End an enlistment; for an hour nobody may come back under that id."""
-    tx.db.execute(q.remember_worker, (worker.id, tx.now))
+    tx.db.execute(q.remember_worker, (worker.id, tx.now, json.dumps(tx.column(q.orders, worker.number))))
     tx.db.execute(q.delete_worker, (worker.number,))
 
 

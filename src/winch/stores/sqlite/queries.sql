@@ -542,7 +542,19 @@ DELETE FROM workers WHERE number = ?
 DELETE FROM executors WHERE number = ?
 
 -- name: remember_worker
-INSERT OR REPLACE INTO former_workers (id, at) VALUES (?, ?)
+INSERT OR REPLACE INTO former_workers (id, at, commands) VALUES (?, ?, ?)
+
+-- name: orders
+SELECT name FROM commands WHERE worker = ? AND name <> 'lost' ORDER BY number
+
+-- name: drop_orders
+DELETE FROM commands WHERE worker = ? AND name <> 'lost'
+
+-- name: former_orders
+SELECT commands FROM former_workers WHERE id = ?
+
+-- name: drop_former_orders
+UPDATE former_workers SET commands = '[]' WHERE id = ?
 
 -- name: forget_former_workers
 DELETE FROM former_workers WHERE at < ?

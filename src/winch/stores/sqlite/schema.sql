@@ -265,10 +265,11 @@ CREATE TABLE executors (
 );
 CREATE INDEX crews ON executors (worker);
 
--- Workers that are gone: for an hour nobody comes back under their id.
+-- Workers that are gone: for an hour nobody comes back under their id, and what they have not done is kept.
 CREATE TABLE former_workers (
-    id TEXT PRIMARY KEY,
-    at INTEGER NOT NULL
+    id       TEXT    PRIMARY KEY,
+    at       INTEGER NOT NULL,
+    commands TEXT    NOT NULL -- the names, a JSON array
 ) WITHOUT ROWID;
 
 CREATE TABLE commands (

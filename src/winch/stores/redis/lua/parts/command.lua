@@ -9,6 +9,19 @@ local function command(worker, name, token, id)
   return number
 end
 
+-- A worker gets what it was told under its former id and has not done. Claims that were taken away were its former self's.
+local function inherit(worker, former)
+  local told = P .. 'commands:' .. former
+  for _, raw in ipairs(redis.call('ZRANGE', told, 0, -1)) do
+    local size = #raw >= 12 and struct.unpack('B', raw, 12) or #raw
+    local name = string.sub(raw, 13, 12 + size)
+    if #name > 0 and name ~= 'lost' then
+      command(worker, name, 0, '')
+      redis.call('ZREM', told, raw)
+    end
+  end
+end
+
 -- Those to a worker, oldest first. What else stands there, because somebody wrote it, is no command: it would be acknowledged
 -- under a number that others have still to get.
 local function commands_to(worker)

@@ -3,14 +3,15 @@
 
 --- @constant REMEMBERED_MS 3600000
 
--- Nothing is left of it but its channel, which refuses its id for an hour.
+-- What is left of it for an hour: its channel, which refuses its id, and what it was told and has not done.
 local function forget_worker(worker)
   local channel = P .. 'ch:' .. worker
   if redis.call('PEXPIRE', channel, REMEMBERED_MS) == 0 then
     redis.call('SET', channel, struct.pack('<i8', -1) .. cmsgpack.pack(false), 'PX', REMEMBERED_MS)
   end
   redis.call('SREM', P .. 'workers', worker)
-  redis.call('DEL', P .. 'worker:' .. worker, P .. 'info:' .. worker, P .. 'crew:' .. worker, P .. 'commands:' .. worker, P .. 'hint:' .. worker)
+  redis.call('DEL', P .. 'worker:' .. worker, P .. 'info:' .. worker, P .. 'crew:' .. worker, P .. 'hint:' .. worker)
+  redis.call('PEXPIRE', P .. 'commands:' .. worker, REMEMBERED_MS)
 end
 
 -- Before the first write: a worker that is to go, with all that its executors hold.

@@ -24,10 +24,10 @@ class Running:
 
     __slots__ = ("at_end", "claim", "extra", "store")
 
-    def __init__(self, store: Store, claim: Claim, extra: dict[str, Any]) -> None:
+    def __init__(self, store: Store, claim: Claim, extra: dict[str, Any] | None = None) -> None:
         self.store = store
         self.claim = claim
-        self.extra = extra
+        self.extra: dict[str, Any] = {} if extra is None else extra
         self.at_end: Callable[[], None] | None = None
 
 

@@ -278,7 +278,11 @@ class ModelStore:
 
     def mark(self, *queues: str) -> None:
         """Push the markers of those queues that have claimable work."""
-        self.markers |= {name for name in queues if self.is_open(name) and self.of(name, S.QUEUED)}
+        self.markers |= {name for name in queues if self.is_open(name) and self.has_queued(name)}
+
+    def has_queued(self, queue: str) -> bool:
+        """Whether a queue has a job to claim; the newest are looked at first, for they are the likeliest."""
+        return any(job.queue == queue and job.state is S.QUEUED for job in reversed(self.jobs.values()))
 
     def is_open(self, queue: str) -> bool:
         return queue not in self.held_back and ALL_QUEUES not in self.held_back

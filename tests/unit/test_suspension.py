@@ -68,7 +68,7 @@ def test_times_that_are_none(queue: Queue, ttl: float | str) -> None:
 def test_workers_say_so(queue: Queue) -> None:
     """A worker whose queues are all paused, or with everything, is `suspended`."""
     store = queue.connection
-    Boss(store, host="elsewhere", queues=("q", "r"))
+    Boss(store, host="elsewhere", queues=("q", "r")).lane()
     [worker] = Worker.all(store)
     assert worker.state == "idle"
     suspend(store)

@@ -188,7 +188,7 @@ def test_a_fork_waits_for_another_threads_transaction(path: Path) -> None:
         with store._database.write() as tx:  # pyright: ignore[reportPrivateUsage]
             inside.set()
             time.sleep(0.2)
-            tx.db.execute("INSERT INTO paused (name) VALUES ('other')")
+            tx.db.execute("INSERT INTO paused (name, ends) VALUES ('other', 0)")
 
     thread = threading.Thread(target=write)
     thread.start()
@@ -197,7 +197,7 @@ def test_a_fork_waits_for_another_threads_transaction(path: Path) -> None:
     thread.join()
     assert status_of(child) == 0
     store.enqueue([job()])
-    assert (store.paused(), store.queues()) == (["other"], ["q"])
+    assert ([*store.paused()], store.queues()) == (["other"], ["q"])
     assert store.counts()["q"][JobStatus.QUEUED] == 2
     store.close()
 

@@ -193,5 +193,6 @@ def _counts(at: Snapshot, queue: str, started: int) -> dict[JobStatus, int]:
     counts |= {STATES[code]: count for code, count in at.db.execute(q.counts, (queue,))}
     counts[JobStatus.STARTED] = started
     for state in ENDED:
-        counts[state] = at.one(q.count_ended, queue, CODES[state], at.now)
+        if counts[state]:
+            counts[state] = at.one(q.count_ended, queue, CODES[state], at.now)
     return counts

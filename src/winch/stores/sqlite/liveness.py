@@ -255,7 +255,7 @@ def _beat(
     release(tx)
     if upkeep:
         clear_suspects(tx, names)
-        prune(tx, names)
+        prune(tx)
         sample(tx, names)
     tx.ready.update(claimable(tx, names))
     strays = [id for id in tx.column(q.crew, me.number) if id not in set(executors)]

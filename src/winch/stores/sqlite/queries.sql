@@ -661,7 +661,10 @@ SELECT id FROM jobs WHERE {is_ended} AND queue = :queue AND state = :state AND e
 ORDER BY expires_at DESC, id DESC LIMIT :limit OFFSET :offset
 
 -- name: counts
-SELECT state, count FROM counts WHERE queue = ?
+SELECT state, count FROM counts WHERE queue = ? AND count > 0
+
+-- name: with_ended
+SELECT queue, state, count FROM counts WHERE state >= {finished} AND count > 0 ORDER BY queue, state
 
 -- name: count_started
 SELECT queue, count(*) FROM jobs WHERE state = {started} GROUP BY queue

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import winch.stores.contract as contract
 from winch.states import JobStatus
-from winch.stores.sqlite.codes import CODES, ENDED_CODES
+from winch.stores.sqlite.codes import CODES
 from winch.stores.sqlite.connection import Database
 from winch.stores.sqlite.features import CHILDREN
 from winch.stores.sqlite.sql import q
@@ -25,15 +25,14 @@ TRIM_TIME = 1.0
 """Seconds that a beat trims at most; it lets others write as long as it writes itself."""
 
 
-def prune(tx: Transaction, queues: Iterable[str], most: int = PRUNED) -> int:
+def prune(tx: Transaction, most: int = PRUNED) -> int:
     """Remove ended jobs past their expiry. Returns how many."""
     removed = 0
-    for name in queues:
-        for state in ENDED_CODES:
-            if removed < most:
-                found = jobs(tx, q.expired, name, state, tx.now, most - removed)
-                _remove(tx, found)
-                removed += len(found)
+    for name, state, _ in tx.db.execute(q.with_ended).fetchall():
+        if removed < most:
+            found = jobs(tx, q.expired, name, state, tx.now, most - removed)
+            _remove(tx, found)
+            removed += len(found)
     tx.db.execute(q.forget_groups, (tx.now,))
     return removed
 
@@ -54,15 +53,13 @@ def clear_suspects(tx: Transaction, queues: Iterable[str]) -> None:
 def trim(database: Database) -> None:
     """Remove what is expired or too much, in short transactions with pauses between them."""
     with database.read() as at:
-        names = at.column(q.queues)
-        surplus = _surplus(at, names)
-        left = bool(surplus) or any(
-            at.one(q.has_expired, name, state, at.now) for name in names for state in ENDED_CODES
-        )
+        ended = at.db.execute(q.with_ended).fetchall()
+        surplus = _surplus(at, ended)
+        left = bool(surplus) or any(at.one(q.has_expired, name, state, at.now) for name, state, _ in ended)
     until = time.monotonic() + TRIM_TIME
     while left and (began := time.monotonic()) < until:
         with database.write() as tx:
-            left = prune(tx, names, CHUNK) == CHUNK
+            left = prune(tx, CHUNK) == CHUNK
             for (name, state), count in surplus.items():
                 oldest = jobs(tx, q.oldest_ended, name, state, tx.now, min(count, CHUNK))
                 _remove(tx, oldest)
@@ -71,11 +68,13 @@ def trim(database: Database) -> None:
         time.sleep(time.monotonic() - began)
 
 
-def _surplus(at: Snapshot, queues: Iterable[str]) -> dict[tuple[str, int], int]:
+def _surplus(at: Snapshot, ended: Iterable[tuple[str, int, int]]) -> dict[tuple[str, int], int]:
     """How many finished and failed jobs too many there are, by queue and state."""
-    kept = ((CODES[JobStatus.FINISHED], contract.KEEP_FINISHED), (CODES[JobStatus.FAILED], contract.KEEP_FAILED))
+    kept = {CODES[JobStatus.FINISHED]: contract.KEEP_FINISHED, CODES[JobStatus.FAILED]: contract.KEEP_FAILED}
     found = {
-        (name, state): at.one(q.count_ended, name, state, at.now) - keep for name in queues for state, keep in kept
+        (name, state): at.one(q.count_ended, name, state, at.now) - kept[state]
+        for name, state, count in ended
+        if count > kept.get(state, count)
     }
     return {key: count for key, count in found.items() if count > 0}
 

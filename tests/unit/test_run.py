@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ormsgpack
@@ -15,9 +15,18 @@ from tests.model import ModelStore
 from winch import codec
 from winch.callables import Admission
 from winch.errors import DecodeError, NewerPayload
+from winch.job import current
 from winch.running.run import Run, Runner, describe
 from winch.stores.contract import Claim
 from winch.worker.lanes import limit_of
+
+
+@pytest.fixture(autouse=True)
+def no_job_runs_here_any_more() -> Iterator[None]:
+    """What a runner leaves in this thread's context is not for the tests that follow."""
+    yield
+    current.set(None)
+
 
 DATA = st.recursive(
     st.none()

@@ -17,6 +17,7 @@ from winch import (
     Callback,
     Job,
     JobStatus,
+    Limit,
     NoRetry,
     Queue,
     Repeat,
@@ -225,6 +226,12 @@ def test_repeats(queue: Queue) -> None:
 def test_a_job_that_enqueues_another(queue: Queue) -> None:
     """It runs inside, and the outer job is the current one again afterwards."""
     assert queue.enqueue(outer, 4).result() == 50
+
+
+def test_a_limit_without_room(queue: Queue) -> None:
+    """A job that its limit does not admit waits, and goes on in a worker when there is room."""
+    first, second = (queue.enqueue(add, number, limits=Limit("k", rate=1, per="1h")) for number in (1, 2))
+    assert (first.is_finished, second.is_blocked, calls) == (True, True, [(1, 0)])
 
 
 def test_a_paused_queue(queue: Queue, store: Store) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from winch import Job, JobStatus, Queue, Repeat, Retry, RetryLater, current_job, task
+from winch import Job, JobStatus, Limit, Queue, Repeat, Retry, RetryLater, current_job, task
 from winch.errors import InvalidOption, JobFailed, ResultGone
 from winch.stores import open_store
 from winch.testing import FakeClock, MemoryStore, drain, enqueued, inline, use_store
@@ -239,6 +239,16 @@ def test_drain_until_a_time(winch_store: MemoryStore) -> None:
     polled = emails.enqueue(poll, 4)
     assert drain(until=90) == [polled, later]
     assert polled.result() == 4
+
+
+def test_limits_have_room_again_as_time_passes(winch_store: MemoryStore) -> None:
+    """A rate lets two start, and the others when their tokens come."""
+    for number in range(4):
+        emails.enqueue(send, str(number), limits=Limit("k", rate=2, per="1m"))
+    assert [job.args for job in drain()] == [("0",), ("1",)]
+    assert [job.get_status() for job in enqueued(send)] == [JobStatus.BLOCKED] * 2
+    assert [job.args for job in drain(until="30s")] == [("2",)]
+    assert [job.args for job in drain(until="30s")] == [("3",)]
 
 
 def test_errors_are_the_jobs(winch_store: MemoryStore) -> None:

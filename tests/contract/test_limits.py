@@ -439,6 +439,21 @@ def test_empty_leaves_blocked_jobs(store: Store) -> None:
     assert blocked(store) == [one]
 
 
+def test_take_asks_the_limits_too(store: Store) -> None:
+    """A job that is claimed by its id takes a slot, or is blocked and goes on like others."""
+    first, second = put(store, limited(), limited())
+    executor, other = lane(store), lane(store)
+    claim = store.take(executor.id, first)
+    assert claim is not None
+    assert store.take(other.id, second) is None
+    assert states(store, first, second) == ["started", "blocked"]
+    assert store.take(other.id, second) is None
+    executor.turn(outcome(claim))
+    taken = store.take(other.id, second)
+    assert taken is not None
+    assert store.limits(["k"])[0][:3] == ("k", 1, 0)
+
+
 # ---- queues ---------------------------------------------------------------------------------------------------------
 
 

@@ -630,6 +630,27 @@ def test_waiters_in_a_queue_in_trouble_are_released_after_its_repair(
     assert executor.one("b").id == waits
 
 
+@pytest.mark.parametrize("wrong", ["gone", "of a wrong type"])
+def test_a_token_that_nobody_can_be_told_of_keeps_nobody_awake(store: RedisStore, client: Redis, wrong: str) -> None:
+    """The list of the queues that wait for a key is broken: `promote` does not ask to be called again and again."""
+    limit = (NewLimit("r", rate=1, per=20, burst=1),)
+    _, waits = put(store, job(limits=limit), job(limits=limit))
+    executor = lane(store)
+    executor.one()
+    executor.claim()
+    due = store.now() + (store.promote() or 0)
+    client.delete("{winch}:waiting:r")
+    if wrong != "gone":
+        client.set("{winch}:waiting:r", "something else")
+    eventually(lambda: store.now() > due)
+    assert [store.promote(), store.promote()] == [None, None]
+    assert executor.turn().next_due is None
+    if wrong != "gone":
+        client.delete("{winch}:waiting:r")
+    executor.worker.beat()
+    assert states(store, waits) == ["queued"]
+
+
 @pytest.mark.parametrize("damage", ["junk", "gone"])
 def test_a_slot_of_a_record_that_broke_is_freed_by_a_beat(store: RedisStore, client: Redis, damage: str) -> None:
     """Nobody knows its limits any more; the beat finds that who holds the slot does not run."""

@@ -830,8 +830,9 @@ class HotPath(Protocol):
         """Claim this very job, as begun, whatever stands before it in its queue and also if that is paused.
 
         What a turn would not hand out this does not either: a job whose `ttl` is over, or one that cannot be read, ends in
-        the same way; a suspect stays where it is unless this executor holds nothing and its worker runs no suspect; and
-        nothing is claimed beside a suspect. A repeated call answers the claim only while it is held.
+        the same way; one that its limits do not admit becomes `blocked`; a suspect stays where it is unless this executor
+        holds nothing and its worker runs no suspect; and nothing is claimed beside a suspect. A repeated call answers the
+        claim only while it is held.
 
         Returns:
             None: it is not queued (any more), or stays.

@@ -226,6 +226,7 @@ local function repair_limits(queue)
   end
 
   for _, key in ipairs(redis.pcall('ZRANDMEMBER', P .. 'waits:' .. queue, REPAIRED)) do
+    redis.pcall('SADD', P .. 'waiting:' .. key, queue)
     drop(P .. 'slots:' .. key, STARTED)
     drop(P .. 'released:' .. queue .. '\n' .. key, QUEUED)
     loosened[key] = true

@@ -7,10 +7,13 @@ local function by_due(a, b)
   return a.id < b.id
 end
 
--- Of a due queue the jobs whose time has come, and a note of the keys whose token has.
+-- Of a due queue the jobs whose time has come, and a note of the keys whose token has. Such a key has no time until
+-- `release_all` gives it another, so that one in trouble keeps nobody awake.
 local function due_in(queue, room, found)
-  for _, key in ipairs(redis.pcall('ZRANGEBYSCORE', P .. 'waits:' .. queue, '-inf', NOW, 'LIMIT', 0, RELEASES)) do
-    loosened[key] = true
+  local waits = P .. 'waits:' .. queue
+  for _, key in ipairs(redis.pcall('ZRANGEBYSCORE', waits, '-inf', NOW, 'LIMIT', 0, RELEASES)) do
+    redis.call('ZADD', waits, '+inf', key)
+    loosened[key], timers[queue] = true, true
   end
   local ids = redis.call('ZRANGEBYSCORE', P .. 'scheduled:' .. queue, '-inf', NOW, 'WITHSCORES', 'LIMIT', 0, room)
   for n = 1, #ids, 2 do found[#found + 1] = {id = ids[n], due = tonumber(ids[n + 1]), queue = queue} end

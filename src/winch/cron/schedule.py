@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cronsim import CronSimError
+from cronsim import CronSim, CronSimError
 
 from winch.cron.slots import every_slots, expression_slots, newest
 from winch.errors import DecodeError, InvalidOption
@@ -82,17 +82,20 @@ class Schedule:
         Raises:
             InvalidOption: One of these cannot be used.
         """
-        if (cron is None) == (every is None):
-            raise InvalidOption('give cron="0 3 * * *" or every="10m", one of them')
-        name = zone.key if isinstance(zone, ZoneInfo) else zone
-        find_zone(name)
-        _check_misfire(misfire)
-        if every is not None:
-            return cls(every=_interval(every), zone=name, misfire=misfire)
-        found = cls(cron=_expression(cron), zone=name, misfire=misfire)
+        found = cls._read(cron, every, zone.key if isinstance(zone, ZoneInfo) else zone, misfire)
         if found.next_slot(0, 0) is None:
             raise InvalidOption(f"cron={cron!r} never comes: there is no such day")
         return found
+
+    @classmethod
+    def _read(cls, cron: str | None, every: Duration | None, zone: str, misfire: Misfire | int) -> Schedule:
+        if (cron is None) == (every is None):
+            raise InvalidOption('give cron="0 3 * * *" or every="10m", one of them')
+        find_zone(zone)
+        _check_misfire(misfire)
+        if every is not None:
+            return cls(every=_interval(every), zone=zone, misfire=misfire)
+        return cls(cron=_expression(cron), zone=zone, misfire=misfire)
 
     def slots(self, anchor: int, after: int) -> Iterator[int]:
         """The slots that are later than a time.
@@ -142,8 +145,8 @@ class Schedule:
             DecodeError: It is damaged, written by a newer winch, or about a zone that is not known here.
         """
         try:
-            given: dict[str, Any] = json.loads(data)
-            return cls.of(every=given.pop("every", 0) / 1000 or None, **given)
+            given: dict[str, Any] = {"cron": None, "zone": "UTC", "misfire": "once", **json.loads(data)}
+            return cls._read(every=given.pop("every", 0) / 1000 or None, **given)
         except (ValueError, TypeError) as error:
             raise DecodeError(f"its schedule cannot be read here: {error}") from error
 
@@ -183,7 +186,7 @@ def _expression(text: Any) -> str:
             "with six fields a second stands first"
         )
     try:
-        next(expression_slots(expression, UTC, 0), None)
+        CronSim(expression, datetime(1970, 1, 1, tzinfo=UTC))
     except (CronSimError, ValueError, AssertionError) as error:
         raise InvalidOption(f"cron={text!r:.100} cannot be read: {error}") from None
     return expression

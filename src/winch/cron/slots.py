@@ -130,16 +130,20 @@ def _running(expression: str, zone: tzinfo, start: datetime) -> Iterator[datetim
 
 
 def _spans(zone: tzinfo, begin: datetime) -> Iterator[tuple[datetime, datetime, timedelta]]:
-    """Spans of time in which the clocks are not changed, from a time on: begin, end, offset to UTC."""
+    """Spans of time in which the clocks are not changed, from a time on: begin, end, offset to UTC.
+
+    Most callers need the first slot, which is near: so the first spans are short.
+    """
+    longest = 1
     while True:
         offset, end = _offset(zone, begin), begin
-        for _ in range(_LONGEST_SPAN):
+        for _ in range(longest):
             day, end = end, end + _DAY
             if _offset(zone, end) != offset:
                 end = _change(zone, day, end)
                 break
         yield begin, end, offset
-        begin = end
+        begin, longest = end, min(longest * 4, _LONGEST_SPAN)
 
 
 def _change(zone: tzinfo, before: datetime, after: datetime) -> datetime:

@@ -14,6 +14,7 @@ from tests.contract.mischief import ModelSite, RedisSite, SQLiteSite
 WEIGHTS = STEP | {"mischief": 4}
 
 
+@pytest.mark.timeout(300)
 def test_the_model_beside_itself() -> None:
     """The machine's own calls and comparisons are sound: two models do the same."""
     drive(ModelSite(), STEP, examples=60)

@@ -19,6 +19,7 @@ from tests.contract.mischief import ModelSite, RedisSite, SQLiteSite
 OFTEN = STEP | {"again": 30}
 
 
+@pytest.mark.timeout(300)
 def test_replays_to_the_model() -> None:
     """The model keeps the property, so that stores can be compared with it."""
     drive(ModelSite(), OFTEN, examples=20)

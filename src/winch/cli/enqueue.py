@@ -35,6 +35,7 @@ ARGUMENTS
 @click.option("--description", help="Shown instead of the call.")
 @click.option("--depends-on", metavar="ID", multiple=True, help="Id of a job to wait for. May be repeated.")
 @click.option("--job-id", metavar="ID", help="Its id.")
+@click.option("--unique", is_flag=True, help="Not if a job with this id, or else this call, has not ended yet.")
 @click.option("--at-front", is_flag=True, help="Join the front of the queue.")
 @click.option("--priority", type=click.IntRange(-500, 500), metavar="N", help="Higher first. [0]")
 @click.option(

@@ -10,7 +10,7 @@ import pytest
 from winch import Dependency, DuplicateJob, Job, JobStatus, NoSuchJob, Queue, call, current_job, task
 from winch.errors import InvalidJobOperation, InvalidOption, UnknownDependency
 from winch.stores import open_store
-from winch.stores.contract import Store
+from winch.stores.contract import NewGroup, Store
 
 
 def add(a: int, b: int = 0) -> int:
@@ -154,6 +154,14 @@ def test_delete_with_dependents(queue: Queue) -> None:
     parent.delete(delete_dependents=True)
     found = Job.fetch_many([parent.id, left.id, right.id, grandchild.id, other.id], queue.connection)
     assert found == [None, None, None, None, other]
+
+
+def test_group_id(queue: Queue, store: Store) -> None:
+    """A job tells the group that it joined."""
+    store.create_group(NewGroup("crowd"))
+    job = queue.using(group="crowd").enqueue(add, 1)
+    assert job.group_id == Job[int].fetch(job.id, store).group_id == "crowd"
+    assert queue.enqueue(add, 1).group_id is None
 
 
 # ---- unique ---------------------------------------------------------------------------------------------------------

@@ -228,6 +228,11 @@ class JobView(Generic[R_co]):
         return self.record.on_failure == "run"
 
     @property
+    def group_id(self) -> str | None:
+        """The group that it joined, None for none. A handle of `current_job()` knows it after `refresh()`."""
+        return self.record.group or None
+
+    @property
     def worker_name(self) -> str | None:
         """The worker that runs it, or ran it last."""
         return self.record.worker or None
@@ -302,6 +307,7 @@ def record_of_new(new: NewJob, state: JobStatus, now: int) -> JobRecord:
         on_failure=new.on_failure,
         meta=new.meta,
         limits=new.limits,
+        group=new.group,
         now=now,
     )
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         StoreUnavailable,
         WinchError,
     )
+    from winch.group import Group, GroupCounts
     from winch.job import Attempt, Job, cancel_job, current_job, get_current_job, requeue_job
     from winch.options import Callback, Dependency, Limit, Repeat, Retry, Webhook
     from winch.queue import Call, Queue, Using, call
@@ -43,6 +44,8 @@ __all__ = [
     "Callback",
     "Dependency",
     "DuplicateJob",
+    "Group",
+    "GroupCounts",
     "Job",
     "JobCanceled",
     "JobFailed",
@@ -89,6 +92,7 @@ _HOMES = {
         "StoreUnavailable",
         "WinchError",
     ),
+    "winch.group": ("Group", "GroupCounts"),
     "winch.job": ("Attempt", "Job", "cancel_job", "current_job", "get_current_job", "requeue_job"),
     "winch.options": ("Callback", "Dependency", "Limit", "Repeat", "Retry", "Webhook"),
     "winch.queue": ("Call", "Queue", "Using", "call"),

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from winch import Job, NoRetry, RetryLater, get_current_job
+from winch import Group, Job, NoRetry, RetryLater, get_current_job
 
 
 def note(path: str, text: str) -> None:
@@ -255,3 +255,31 @@ def stamp(path: str) -> None:
 async def astamp(path: str) -> None:
     """Note the time."""
     note(path, f"{time.time():.4f}")
+
+
+def write_and_tell(path: str, text: str) -> str:
+    """Note a text, and where the others of the group find the notes."""
+    note(path, text)
+    return path
+
+
+def notes_of(group: Group) -> str:
+    """The path that `write_and_tell` has told."""
+    return next(
+        str(job.return_value()) for job in group.get_jobs() if job.func_name == "tests.integration.tasks.write_and_tell"
+    )
+
+
+def on_complete(group: Group, connection: Any) -> None:
+    """Note how a group was completed."""
+    counts = group.counts
+    note(notes_of(group), f"complete {group.name} {counts.total} {counts.finished} {counts.failed}")
+
+
+def on_complete_at_the_second_try(group: Group, connection: Any) -> None:
+    """Die once."""
+    path = notes_of(group)
+    if len(Path(path).read_text().splitlines()) == 1:
+        note(path, "dying")
+        os._exit(9)
+    note(path, f"complete {group.name}")

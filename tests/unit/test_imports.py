@@ -32,8 +32,8 @@ LAYERS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"stores"}),
-    frozenset({"job", "running"}),
-    frozenset({"queue", "registry", "group", "decorators", "cron", "log", "suspension", "webhooks"}),
+    frozenset({"job", "group", "running"}),
+    frozenset({"queue", "registry", "decorators", "cron", "log", "suspension", "webhooks"}),
     frozenset({"worker", "inspector", "command"}),
     frozenset({""}),
     frozenset({"cli", "dashboard", "contrib", "compat", "testing", "demo", "__main__"}),
@@ -45,6 +45,7 @@ LAZY: Mapping[tuple[str, str], str] = {
     ("winch.codec.envelope", "pickle"): "opt-in",
     ("winch.compat.rqdb", "pickle"): "only with consent",
     ("winch.config", "tomllib"): "only where there is a file",
+    ("winch.group", "asyncio"): "only for until_complete",
     ("winch.job.awaiting", "asyncio"): "only for aresult",
     ("winch.stores", "winch.stores.sqlite"): "each store loads its driver, and only one is used",
     ("winch.stores", "winch.stores.redis"): "each store loads its driver, and only one is used",

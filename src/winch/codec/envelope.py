@@ -41,7 +41,7 @@ _warned: set[str] = set()
 _state = {"pickle": False}
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "kind": get_args(Kind),
-    "event": ("", *get_args(CallbackEvent)),
+    "event": ("", *get_args(CallbackEvent), "complete"),
     "codec": get_args(Codec),
 }
 """Options that are one of a few words."""

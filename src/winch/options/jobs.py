@@ -11,7 +11,7 @@ from winch.errors import InvalidOption
 from winch.options.callbacks import Callback, CallbackEvent, Callbacks, callbacks_of
 from winch.options.durations import Duration, milliseconds, positive, retention, time_limit
 from winch.options.limits import Limit, Limits, limits_of
-from winch.options.relations import Dependency, DependsOn, check_id
+from winch.options.relations import Dependency, DependsOn, HasId, check_id
 from winch.options.repeat import Repeat
 from winch.options.retry import Retry
 from winch.options.webhooks import Webhook, Webhooks, webhooks_of
@@ -38,7 +38,7 @@ class RunOptions:
         timeout: Seconds that one attempt may run, None for without end.
         retry: The retry policy, if there is one.
         kind: `callback` and `webhook` for the small jobs that these are.
-        event: For both: `success`, `failure` or `stopped`.
+        event: For both: `success`, `failure` or `stopped`; `complete` for a group's callback.
         description: The user's own; None: made of function and arguments.
         codec: How the arguments are encoded, and the result will be: `msgpack`, `json` or `pickle`.
         repeat: How often it runs again once it has finished, if it does.
@@ -81,7 +81,7 @@ class JobKeywords(TypedDict, total=False):
         limits: How many jobs of a key may run at a time, or start in a span of time.
         repeat: A number of repeats once it has finished, or a `Repeat`.
         webhooks: Addresses that are told of its end.
-        group: The id of the group it belongs to (`using` only).
+        group: The group that it joins, or its name (`using` only).
     """
 
     timeout: Duration | None
@@ -103,7 +103,7 @@ class JobKeywords(TypedDict, total=False):
     limits: Limits | None
     repeat: Repeat | int | None
     webhooks: Webhooks | None
-    group: str | None
+    group: HasId | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +248,7 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "limits": limits_of,
     "repeat": Repeat.of,
     "webhooks": webhooks_of,
-    "group": check_id,
+    "group": lambda value: check_id(getattr(value, "id", value), "group"),
 }
 
 DEFAULT_JOB = JobOptions()

@@ -97,14 +97,18 @@ def _job_id(job: object) -> str:
     return check_id(found)
 
 
-def check_id(id: str) -> str:
-    """A job id as it was given.
+def check_id(id: str, what: str = "job_id") -> str:
+    """The id of a job or of a group as it was given.
+
+    Args:
+        id: The id.
+        what: What the error calls it.
 
     Raises:
         InvalidOption: It is not 1 to 128 of letters, digits, `_`, `.` and `-`.
     """
     if not isinstance(id, str) or not _ID.fullmatch(id):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidOption(f"job_id={id!r}: an id is 1 to 128 letters, digits, '_', '.' and '-'")
+        raise InvalidOption(f"{what}={id!r}: an id is 1 to 128 letters, digits, '_', '.' and '-'")
     return id
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from winch import codec
 from winch.errors import JobFailed
+from winch.group import Group
 from winch.job import Job
 from winch.stores.contract import Claim, JobRecord, Store
 
@@ -19,11 +20,13 @@ def callback_arguments(
     """The arguments of a job that is a callback or a webhook.
 
     A callback's are RQ's: (job, connection), and the result, or the exception's type, value and traceback. A webhook's are
-    the job, what it did, and what stands in the call.
+    the job, what it did, and what stands in the call. That of a group's completion: (group, connection).
 
     Raises:
         DecodeError: The result cannot be read.
     """
+    if call.run.event == "complete":
+        return (Group(store, *call.args), store)
     if claim.parent is None:
         return (Job[Any].from_claim(store, claim), store)
     job: Job[Any] = Job.from_record(store, claim.parent)

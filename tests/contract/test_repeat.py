@@ -26,9 +26,10 @@ from tests.contract.helpers import (
 )
 from winch.errors import DuplicateJob, NoSuchJob
 from winch.ids import new_id
-from winch.stores.contract import ALL_QUEUES, Call, Claim, StaleCall, Store, TallyKey, WorkerInfo
+from winch.stores.contract import ALL_QUEUES, Call, Claim, NewGroup, StaleCall, Store, TallyKey, WorkerInfo
 
 Verb = Callable[[Call], Any]
+DONE = NewGroup("g", queue="r", payload=b"done")
 
 
 def enqueue(store: Store) -> Verb:
@@ -213,11 +214,89 @@ def claimed(claim: Claim | None) -> Claim | None:
     return claim and claim._replace(wait=0)
 
 
+def create_group(store: Store) -> Verb:
+    """Create a group in the place of one that is completed."""
+    store.create_group(DONE)
+    run(store, add(store, group="g"))
+    return lambda call: store.create_group(DONE, call=call).id
+
+
+def hold_group(store: Store) -> Verb:
+    """Hold a group."""
+    store.create_group(DONE)
+    return lambda call: store.hold_group("g", call=call)
+
+
+def complete_group(store: Store) -> Verb:
+    """Release a group whose jobs have ended, which completes it."""
+    store.create_group(DONE)
+    store.hold_group("g")
+    run(store, add(store, group="g"))
+    return lambda call: store.release_group("g", call=call)
+
+
+def delete_group(store: Store) -> Verb:
+    """Delete a group with a job."""
+    store.create_group(DONE)
+    add(store, group="g")
+    return lambda call: store.delete_group("g", call=call)
+
+
+def enqueue_grouped(store: Store) -> Verb:
+    """Enqueue jobs of a group, one in the place of a member that ended, one that is canceled at birth."""
+    store.create_group(DONE)
+    one, failed = add(store, id="one", group="g"), add(store)
+    run(store, one)
+    store.cancel(failed)
+    jobs = [job(id="one", group="g"), job(group="g", delay=60_000), job(group="g", parents=(failed,))]
+    return lambda call: store.enqueue(jobs, call=call).states
+
+
+def delete_grouped(store: Store) -> Verb:
+    """Delete the jobs of a group, one of them running, which completes it."""
+    store.create_group(DONE)
+    members = put(store, job(group="g"), job(group="g"))
+    lane(store).take(members[0])
+    return lambda call: store.delete(members, call=call)
+
+
+def cancel_grouped(store: Store) -> Verb:
+    """Cancel the only job of a group, which completes it."""
+    store.create_group(DONE)
+    one = add(store, group="g")
+    return lambda call: store.cancel(one, call=call)
+
+
+def requeue_grouped(store: Store) -> Verb:
+    """Requeue a member that has ended."""
+    store.create_group(DONE)
+    one = add(store, group="g")
+    run(store, one, "failed")
+    return lambda call: store.requeue(one, call=call)
+
+
+def retire_grouped(store: Store) -> Verb:
+    """Retire an executor, which settles a member and fails another by its last crash."""
+    store.create_group(DONE)
+    put(store, job(group="g"), job(group="g", max_crashes=1))
+    executor = lane(store)
+    first, second = executor.claim()
+    executor.begin(second)
+    settled = [outcome(first, result=b"1")]
+    return lambda call: store.retire(executor.id, outcomes=settled, crashed=True, call=call)
+
+
+GROUPED = [
+    *(create_group, hold_group, complete_group, delete_group, enqueue_grouped, delete_grouped, cancel_grouped),
+    *(requeue_grouped, retire_grouped),
+]
+
 VERBS = [
     *(enqueue, enqueue_what_vanished, annotate, enlist, enlist_executor, promote, retire, retire_worker),
     *(take, report, cancel, cancel_and_enqueue_dependents, stop, requeue, delete, empty, forget),
     *(pause, resume, pause_for_a_while, send_command),
     *(put_entries, remove_entry, pause_entry, resume_entry, fire_entry),
+    *GROUPED,
 ]
 
 

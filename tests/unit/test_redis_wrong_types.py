@@ -26,9 +26,9 @@ from tests.contract.helpers import (
     run,
     states,
 )
-from tests.contract.test_repeat import VERBS, Verb, enqueue_what_vanished
+from tests.contract.test_repeat import DONE, VERBS, Verb, enqueue_what_vanished
 from winch.errors import StoreRefused, WinchError
-from winch.stores.contract import Call, Held, NewCallback, NewLimit, Store, StoreOptions, TallyKey, Turn
+from winch.stores.contract import Call, Held, NewCallback, NewGroup, NewLimit, Store, StoreOptions, TallyKey, Turn
 from winch.stores.redis import RedisStore
 from winch.stores.redis.keys import pack_id
 
@@ -162,6 +162,49 @@ def rescue_limited(store: Store) -> Verb:
     return lambda _: store.beat(living.worker.id, 1, [living.id], 0, [executor.worker.id]).rescued
 
 
+def settle_grouped(store: Store) -> Verb:
+    """A turn that settles all members of a group, one of them without retention."""
+    store.create_group(DONE)
+    put(store, job(group="g", result_ttl=0), job(group="g", callbacks=(NewCallback("failure", b"f"),)))
+    executor = lane(store)
+    first, second = executor.claim()
+    settled = [outcome(first), outcome(second, "failed", reason="raised")]
+    executor.number += 1
+    return lambda _: _told(executor.again(*settled, room=9))
+
+
+def fire_grouped(store: Store) -> Verb:
+    """A child of a group is told that it waits in vain."""
+    store.create_group(DONE)
+    parent = add(store)
+    put(store, job(queue="b", parents=(parent,), group="g"))
+    store.cancel(parent)
+    return lambda call: (store.promote(call=call) or 0) > 0
+
+
+def expire_grouped(store: Store) -> Verb:
+    """A turn that cancels a member which has waited too long, and claims another job."""
+    store.create_group(DONE)
+    put(store, job(group="g", ttl=1), job())
+    executor = lane(store)
+    now = store.now()
+    eventually(lambda: store.now() > now + 1)
+    executor.number += 1
+    return lambda _: _told(executor.again(room=9))
+
+
+def prune_grouped(store: Store) -> Verb:
+    """A beat removes a member that has ended, and a group that is past its time."""
+    store.create_group(DONE)
+    store.create_group(NewGroup("h", ttl=1))
+    one, _ = put(store, job(group="g", result_ttl=1), job(group="g"))
+    run(store, one)
+    now = store.now()
+    eventually(lambda: store.now() > now + 1)
+    living = Boss(store)
+    return lambda _: store.beat(living.id, 1, [], 0, []).rescued
+
+
 def _told(turn: Any) -> Any:
     return [claim.id for claim in turn.claims], turn.late, turn.more, turn.alone
 
@@ -178,6 +221,10 @@ MORE: list[Callable[[Store], Verb]] = [
     stop_limited,
     retire_limited,
     rescue_limited,
+    settle_grouped,
+    fire_grouped,
+    expire_grouped,
+    prune_grouped,
 ]
 SWEPT = [each for each in (*VERBS, *MORE) if each is not enqueue_what_vanished]
 
@@ -282,6 +329,7 @@ FAMILIES = [
 ]
 LIMIT_KEYS = [f"{family}:{key}" for family in ("slots", "bucket", "waiting") for key in "kr"]
 WAITER_KEYS = [f"{family}:{queue}\n{key}" for family in ("waiters", "released") for queue in "qb" for key in "kr"]
+GROUP_KEYS = ["groups", "group:g", "members:g"]
 GLOBAL = ["firing", "firing:gone", "due", "paused", "seats", "queues", "workers", "store"]
 
 
@@ -313,6 +361,7 @@ def test_a_key_that_is_not_there_yet_and_is_of_a_wrong_type(
     names = [
         *GLOBAL,
         *limits,
+        *GROUP_KEYS,
         *(f"{family}:{queue}" for family in FAMILIES for queue in [*queues, "elsewhere", "other"]),
     ]
     for key in (f"{{winch}}:{name}".encode() for name in names):

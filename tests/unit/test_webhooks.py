@@ -116,6 +116,24 @@ def test_tls_checks_the_name_of_the_host() -> None:
     assert len(hook.received) == 1
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1", "http:///x", "http://[", "http://h:99999/", ""],
+)
+def test_other_addresses_are_refused(url: str) -> None:
+    """An address that was put into the store by other means is http or https, or it is refused."""
+    with pytest.raises(WebhookRefused, match="is no http or https address"):
+        get(url)
+
+
+@pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X\r\nY": "b"}, {"": "b"}], ids=["value", "name", "no name"])
+def test_headers_stay_on_their_line(hook: HookServer, headers: dict[str, str]) -> None:
+    """A forged header does not begin another one."""
+    with pytest.raises((WebhookFailed, ValueError)):
+        send(Request(hook.url(), "GET", headers), 5.0, LOCAL)
+    assert hook.received == []
+
+
 # ---- where it may go ------------------------------------------------------------------------------------------------
 
 

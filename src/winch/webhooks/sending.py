@@ -80,11 +80,22 @@ def send(request: Request, timeout: float, allowed: Allowed, context: ssl.SSLCon
 
 
 def _target_of(url: str) -> _Target:
-    parts = urlsplit(url)
-    is_tls = parts.scheme == "https"
+    """The parts of an address. It comes from the store, so it is checked again.
+
+    Raises:
+        WebhookRefused: It is no http or https address.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), None, None
+    if parts.scheme not in ("http", "https") or not host:
+        raise WebhookRefused(f"{url!r:.200} is no http or https address")
     path = quote(parts.path or "/", safe=_AS_THEY_ARE)
     query = f"?{quote(parts.query, safe=_AS_THEY_ARE)}" if parts.query else ""
-    return _Target(is_tls, parts.hostname or "", parts.port or (443 if is_tls else 80), path + query)
+    is_tls = parts.scheme == "https"
+    return _Target(is_tls, host, port or (443 if is_tls else 80), path + query)
 
 
 def _connect(addresses: list[str], target: _Target, until: float, context: ssl.SSLContext | None) -> socket.socket:

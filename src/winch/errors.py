@@ -39,6 +39,7 @@
     │   ├── WebhookFailed            an attempt to deliver a webhook failed
     │   ├── RetryLater               raised by a job: run me again later
     │   └── NoRetry                  raised by a job: do not run me again
+    │       ├── MaxRetriesExceeded   it returned a Retry more often than that allows
     │       └── WebhookRefused       a webhook whose address may not be called, or leads elsewhere
     └── WorkerError
         ├── NotEnlisted              the store does not know this executor or worker (any more)
@@ -72,6 +73,7 @@ __all__ = [
     "JobInterrupted",
     "JobStopped",
     "JobTimeout",
+    "MaxRetriesExceeded",
     "NewerPayload",
     "NoRetry",
     "NoSuchEntry",
@@ -358,6 +360,10 @@ class NoRetry(JobError):
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason)
+
+
+class MaxRetriesExceeded(NoRetry):
+    """A job that returned a `Retry` once more than that allows."""
 
 
 class WebhookRefused(NoRetry):

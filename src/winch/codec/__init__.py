@@ -25,6 +25,7 @@ from winch.codec.results import (
     load_error,
     load_meta,
     load_result,
+    otherwise,
     plain_result,
 )
 from winch.codec.values import LoadClass, Shown
@@ -44,6 +45,7 @@ __all__ = [
     "load_error",
     "load_meta",
     "load_result",
+    "otherwise",
     "permit_pickle",
     "pickle_permitted",
     "plain_result",

@@ -188,6 +188,8 @@ def _dumps_run(run: RunOptions) -> bytes | None:
         given["retry"] = [retry.max, list(retry.intervals), on, list(retry.never), retry.jitter, retry.at_front]
     if repeat := run.repeat:
         given["repeat"] = [repeat.times, list(repeat.intervals)]
+    if run.then:
+        given["then"] = list(run.then)
     return pack(given) if given else None
 
 
@@ -257,6 +259,8 @@ def _load_run(data: bytes) -> RunOptions:
             given["retry"] = Retry(most, intervals, on=on, never=never, jitter=jitter, at_front=at_front)
         if given.get("repeat") is not None:
             given["repeat"] = Repeat(*given["repeat"])
+        if given.get("then") is not None:
+            given["then"] = tuple(map(str, given["then"]))
         if not isinstance(given.get("description"), str | None):
             raise TypeError("the description is no text")
         return RunOptions(**given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import ormsgpack
@@ -22,6 +22,7 @@ __all__ = [
     "load_error",
     "load_meta",
     "load_result",
+    "otherwise",
     "plain_result",
 ]
 
@@ -34,6 +35,7 @@ CRASHED = "JobCrashed"
 """The type name of an error that is the text about a crash."""
 
 _VERSION = bytes([VERSION])
+_otherwise: list[Callable[[Any, Codec], bytes]] = []
 _LETTERS: Mapping[str, bytes] = {"msgpack": b"\x01m", "json": b"\x01j", "pickle": b"\x01p"}
 
 
@@ -62,6 +64,24 @@ def dumps_result(value: Any, codec: Codec = "msgpack") -> bytes:
     """
     if value is None:
         return b""
+    try:
+        return _dumps_result(value, codec)
+    except EncodeError:
+        if not _otherwise:
+            raise
+        return _otherwise[0](value, codec)
+
+
+def otherwise(encode: Callable[[Any, Codec], bytes] | None) -> None:
+    """What this process does with results that cannot be encoded: by default the job fails.
+
+    Args:
+        encode: Called with the result and its codec; returns bytes of `dumps_result`. None is the default.
+    """
+    _otherwise[:] = [] if encode is None else [encode]
+
+
+def _dumps_result(value: Any, codec: Codec) -> bytes:
     if codec == "msgpack":
         data = _dumps(value, "the result")
     elif codec == "json":

@@ -29,7 +29,8 @@ def new_callbacks(options: JobOptions) -> tuple[NewCallback, ...]:
 
 def _callbacks(options: JobOptions) -> Iterator[NewCallback]:
     for event, wanted in options.callbacks:
-        yield _callback(event, path_of(wanted.func), wanted.seconds, wanted.policy, wanted.each_attempt)
+        if not wanted.in_attempt:
+            yield _callback(event, path_of(wanted.func), wanted.seconds, wanted.policy, wanted.each_attempt)
 
 
 @lru_cache(maxsize=1024)

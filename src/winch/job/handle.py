@@ -11,7 +11,7 @@ from winch.job.awaiting import Awaiting
 from winch.job.connecting import Connection, get_store
 from winch.job.extra import add_log_fields
 from winch.job.inside import Running
-from winch.job.making import functions_of, new_job
+from winch.job.making import Function, functions_of, new_job
 from winch.job.progress import Reporter
 from winch.job.view import Draft, record_of_claim, record_of_new
 from winch.options import JobKeywords, JobOptions, check_queue
@@ -103,22 +103,15 @@ class Job(Awaiting[R_co]):
         """
         if id is not None:
             options["job_id"] = id
-        return cls.draft_of(get_store(connection), check_queue(origin), func, args, kwargs, JobOptions.of(options))
+        checked = JobOptions.of(options)
+        new = new_job(check_queue(origin), func, args or (), kwargs or {}, checked)
+        return cls.draft_of(get_store(connection), new, functions_of(func, checked))
 
     @classmethod
-    def draft_of(
-        cls,
-        store: Store,
-        queue: str,
-        func: Callable[..., Any] | str,
-        args: Sequence[Any] | None,
-        kwargs: Mapping[str, Any] | None,
-        options: JobOptions,
-    ) -> Job[Any]:
-        """`create` with options that have been checked."""
-        new = new_job(queue, func, args or (), kwargs or {}, options)
+    def draft_of(cls, store: Store, new: NewJob, functions: tuple[Function, ...]) -> Job[Any]:
+        """A job that was made and not enqueued. `functions` are those that it calls in the end."""
         job = cls(store, new.id, record_of_new(new, JobStatus.CREATED, store.clock()))
-        job._draft = Draft(new, functions_of(func, options))
+        job._draft = Draft(new, functions)
         return cast("Job[Any]", job)
 
     @classmethod

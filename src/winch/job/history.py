@@ -48,6 +48,7 @@ class ResultType(Enum):
     FAILED = 2
     STOPPED = 3
     RETRIED = 4
+    MAX_RETRIES_EXCEEDED = 5
 
 
 _TYPES = {
@@ -195,9 +196,10 @@ class History(Asking[R_co]):
 
     def _result(self, record: JobRecord, run: AttemptRecord, *, kept: bool) -> Result:
         error = codec.load_error(run.detail) if run.detail else None
+        exceeded = error is not None and error.type_name == "winch.errors.MaxRetriesExceeded"
         return Result(
             self._id,
-            _TYPES[run.outcome],
+            ResultType.MAX_RETRIES_EXCEEDED if exceeded else _TYPES[run.outcome],
             _moment(run.ended_at),
             run.worker or None,
             None if error is None else error.traceback or error.message,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -52,10 +52,11 @@ def new_job(
     if options.run.codec == "pickle":
         _judge_pickle()
     depends = options.depends
+    run = _run_of(options) if options.callbacks else options.run
     return NewJob(
         id=_id(path, args, kwargs, options) if options.unique else options.job_id or new_id(),
         queue=queue,
-        payload=dumps_call(path, args, kwargs, options.run, depends.ids if depends else ()),
+        payload=dumps_call(path, args, kwargs, run, depends.ids if depends else ()),
         priority=options.priority,
         at_front=options.at_front or (depends is not None and depends.enqueue_at_front),
         delay=delay,
@@ -74,6 +75,12 @@ def new_job(
 def functions_of(f: Function, options: JobOptions) -> tuple[Function, ...]:
     """What a job calls in the end: its function, and its callbacks'."""
     return (f, *(callback.func for _, callback in options.callbacks)) if options.callbacks else (f,)
+
+
+def _run_of(options: JobOptions) -> RunOptions:
+    """What a worker needs to know, with the functions that it calls inside the attempt."""
+    then = tuple(path_of(callback.func) for _, callback in options.callbacks if callback.in_attempt)
+    return replace(options.run, then=then) if then else options.run
 
 
 def _id(path: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: JobOptions) -> str:

@@ -168,11 +168,6 @@ class JobView(Generic[R_co]):
         return self._head.run.timeout
 
     @property
-    def group_id(self) -> str | None:
-        """The name of the group that it joined, None if it is in none."""
-        return self.record.group or None
-
-    @property
     def repeats_left(self) -> int | None:
         """How often it will run again after a success; None if it is no job that repeats."""
         repeat = self._head.run.repeat

@@ -24,6 +24,8 @@ class Callback:
         timeout: Seconds that it may run; -1 is without end.
         each_attempt: For `on_failure`: run it after each attempt that failed, also where the job is retried (RQ's way), not
             only once the job has failed for good.
+        in_attempt: For `on_success`: call it inside the attempt, before the job counts as finished (RQ's way). If it raises, the
+            attempt has failed; its time is the attempt's.
         retry: How often the callback itself runs again if it fails: a number, or a `Retry`. Default: not at all.
 
     Raises:
@@ -33,6 +35,7 @@ class Callback:
     func: Callable[..., Any] | str
     timeout: Duration = 60
     each_attempt: bool = field(default=False, kw_only=True)
+    in_attempt: bool = field(default=False, kw_only=True)
     retry: Retry | int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -73,5 +76,9 @@ def callbacks_of(value: Callbacks, event: CallbackEvent) -> tuple[Callback, ...]
     if event != "failure" and any(one.each_attempt for one in found):
         raise InvalidOption(
             f"on_{event}: each_attempt=True is for on_failure, where an attempt can fail and be retried"
+        )
+    if event != "success" and any(one.in_attempt for one in found):
+        raise InvalidOption(
+            f"on_{event}: in_attempt=True is for on_success: what comes after a failure is a job of its own"
         )
     return found

@@ -42,6 +42,7 @@ class RunOptions:
         description: The user's own; None: made of function and arguments.
         codec: How the arguments are encoded, and the result will be: `msgpack`, `json` or `pickle`.
         repeat: How often it runs again once it has finished, if it does.
+        then: Paths of the functions that are called inside the attempt when the job's own has returned.
     """
 
     timeout: float | None = DEFAULT_TIMEOUT
@@ -51,6 +52,7 @@ class RunOptions:
     description: str | None = None
     codec: Codec = "msgpack"
     repeat: Repeat | None = None
+    then: tuple[str, ...] = ()
 
 
 DEFAULT_RUN = RunOptions()

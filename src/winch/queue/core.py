@@ -147,7 +147,7 @@ class Queue(Creating, Enqueuing):
     @property
     def count(self) -> int:
         """How many jobs are queued."""
-        return self.connection.counts([self.name]).get(self.name, {}).get(JobStatus.QUEUED, 0)
+        return self.store.counts([self.name]).get(self.name, {}).get(JobStatus.QUEUED, 0)
 
     def __len__(self) -> int:
         return self.count
@@ -172,11 +172,11 @@ class Queue(Creating, Enqueuing):
 
     def get_job_ids(self, offset: int = 0, length: int = -1) -> list[str]:
         """Ids of queued jobs; a negative length is all."""
-        return list_ids(self.connection, self.name, JobStatus.QUEUED, offset, length)
+        return list_ids(self.store, self.name, JobStatus.QUEUED, offset, length)
 
     def get_jobs(self, offset: int = 0, length: int = -1) -> list[Job[Any]]:
         """Queued jobs; a negative length is all."""
-        store, ids = self.connection, self.get_job_ids(offset, length)
+        store, ids = self.store, self.get_job_ids(offset, length)
         chunks = (ids[at : at + PAGE] for at in range(0, len(ids), PAGE))
         return [job for chunk in chunks for job in Job.fetch_many(chunk, store) if job is not None]
 
@@ -186,8 +186,8 @@ class Queue(Creating, Enqueuing):
 
     def fetch_job(self, job_id: str) -> Job[Any] | None:
         """A job of this queue in any state, None if it is not known or belongs to another."""
-        record = self.connection.get([job_id])[0]
-        return Job.from_record(self.connection, record) if record is not None and record.queue == self.name else None
+        record = self.store.get([job_id])[0]
+        return Job.from_record(self.store, record) if record is not None and record.queue == self.name else None
 
     def get_job_position(self, job_or_id: HasId | str) -> int | None:
         """A job's place in the queue, 0 is next; None if it is not queued here."""
@@ -212,7 +212,7 @@ class Queue(Creating, Enqueuing):
     def empty(self) -> int:
         """Delete all queued jobs. Returns how many there were."""
         total = 0
-        while deleted := self.connection.empty(self.name):
+        while deleted := self.store.empty(self.name):
             total += deleted
         return total
 
@@ -225,7 +225,7 @@ class Queue(Creating, Enqueuing):
         Raises:
             InvalidJobOperation: It holds jobs, and `delete_jobs` is not set.
         """
-        store = self.connection
+        store = self.store
         while not store.forget(self.name):
             if not delete_jobs:
                 raise InvalidJobOperation(f"queue {self.name!r} holds jobs: delete(delete_jobs=True), or let them run")
@@ -242,56 +242,56 @@ class Queue(Creating, Enqueuing):
         Raises:
             InvalidOption: `ttl` is no duration, or not more than 0.
         """
-        self.connection.pause(self.name, pause_time(ttl))
+        self.store.pause(self.name, pause_time(ttl))
 
     def resume(self) -> None:
         """Hand out jobs again, unless all queues are suspended (`winch.suspension`)."""
-        self.connection.resume(self.name)
+        self.store.resume(self.name)
 
     @property
     def is_paused(self) -> bool:
         """Whether it is paused, by itself or with all others."""
-        return not self.connection.paused().keys().isdisjoint((self.name, ALL_QUEUES))
+        return not self.store.paused().keys().isdisjoint((self.name, ALL_QUEUES))
 
     @property
     def started(self) -> StartedJobRegistry:
         """Jobs that run."""
-        return StartedJobRegistry(self.name, self.connection)
+        return StartedJobRegistry(self.name, self.store)
 
     @property
     def finished(self) -> FinishedJobRegistry:
         """Jobs that ended well and are still kept."""
-        return FinishedJobRegistry(self.name, self.connection)
+        return FinishedJobRegistry(self.name, self.store)
 
     @property
     def failed(self) -> FailedJobRegistry:
         """Jobs that failed for good."""
-        return FailedJobRegistry(self.name, self.connection)
+        return FailedJobRegistry(self.name, self.store)
 
     @property
     def deferred(self) -> DeferredJobRegistry:
         """Jobs that wait for others."""
-        return DeferredJobRegistry(self.name, self.connection)
+        return DeferredJobRegistry(self.name, self.store)
 
     @property
     def blocked(self) -> BlockedJobRegistry:
         """Jobs that wait for a limit."""
-        return BlockedJobRegistry(self.name, self.connection)
+        return BlockedJobRegistry(self.name, self.store)
 
     @property
     def scheduled(self) -> ScheduledJobRegistry:
         """Jobs that are due later."""
-        return ScheduledJobRegistry(self.name, self.connection)
+        return ScheduledJobRegistry(self.name, self.store)
 
     @property
     def canceled(self) -> CanceledJobRegistry:
         """Jobs that were canceled."""
-        return CanceledJobRegistry(self.name, self.connection)
+        return CanceledJobRegistry(self.name, self.store)
 
     @property
     def stopped(self) -> StoppedJobRegistry:
         """Jobs that were stopped while they ran."""
-        return StoppedJobRegistry(self.name, self.connection)
+        return StoppedJobRegistry(self.name, self.store)
 
     started_job_registry = started
     finished_job_registry = finished

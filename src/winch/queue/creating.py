@@ -10,6 +10,7 @@ from winch.callables import refuse_during_import
 from winch.codec import dumps_meta
 from winch.errors import InvalidJobOperation
 from winch.job import Connection, Job
+from winch.job.making import functions_of
 from winch.options import DEFAULT_JOB, JobKeywords, JobOptions
 from winch.queue.inlining import run_at_once
 from winch.queue.putting import Putting
@@ -72,7 +73,9 @@ class Creating(Putting):
             EnqueueError: As `enqueue`.
             InvalidOption: As `enqueue`.
         """
-        return Job[Any].draft_of(self.connection, self.name, func, args, kwargs, self._defaults.override(options))
+        chosen = self._defaults.override(options)
+        new = self.make(func, args or (), kwargs or {}, chosen)
+        return Job[Any].draft_of(self.store, new, functions_of(func, chosen))
 
     def enqueue_job(self, job: Job[R], at_front: bool = False) -> Job[R]:
         """Put a job into this queue that `create_job` or `Job.create` made.
@@ -106,7 +109,7 @@ class Creating(Putting):
             return self._place(job, runs_here=True)
         if job.get_status() is not JobStatus.QUEUED or job.origin != self.name:
             raise InvalidJobOperation(f"{job!r} is not queued in {self.name!r}: run_sync takes a job that waits there")
-        run_at_once(self.connection, [job], ())
+        run_at_once(self.store, [job], ())
         return job
 
     def _place(self, job: Job[R], *, runs_here: bool, at_front: bool = False, delay: int = 0) -> Job[R]:
@@ -120,7 +123,7 @@ class Creating(Putting):
             delay=delay or draft.new.delay,
             meta=dumps_meta(job.meta),
         )
-        store = self.connection
+        store = self.store
         enqueued = store.enqueue((new,))
         job.enqueued(store, new, enqueued.states[0], enqueued.now)
         if runs_here:

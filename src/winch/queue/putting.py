@@ -45,12 +45,23 @@ class Putting:
         """Milliseconds from now to a time, 0 if it has passed. A naive time is local."""
         if not isinstance(when, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidOption(f"enqueue_at({when!r}): give a datetime")
-        return max(0, math.ceil(when.timestamp() * 1000) - self.connection.clock())
+        return max(0, math.ceil(when.timestamp() * 1000) - self.store.clock())
 
     @property
-    def connection(self) -> Store:
+    def store(self) -> Store:
         """The store."""
         return get_store(self._connection)
+
+    @property
+    def connection(self) -> Any:
+        """The store, for who writes `connection=queue.connection`."""
+        return self.store
+
+    def make(
+        self, f: Function, args: Sequence[Any], kwargs: Mapping[str, Any], options: JobOptions, delay: int = 0
+    ) -> NewJob:
+        """A call as the store takes it, see `new_job`."""
+        return new_job(self.name, f, args, kwargs, options, delay)
 
     def put(
         self,
@@ -73,7 +84,7 @@ class Putting:
             EnqueueError: As `enqueue`.
         """
         refuse_during_import()
-        new = new_job(self.name, f, args, kwargs, options, delay)
+        new = self.make(f, args, kwargs, options, delay)
         store = get_store(self._connection)
         enqueued = store.enqueue((new,))
         job = Job.from_enqueued(store, new, enqueued.states[0], enqueued.now)
@@ -97,7 +108,7 @@ class Putting:
         refuse_during_import()
         if not self.is_async:
             return await asyncio.to_thread(self.put, f, args, kwargs, options, delay)
-        new = new_job(self.name, f, args, kwargs, options, delay)
+        new = self.make(f, args, kwargs, options, delay)
         return await batcher(get_store(self._connection)).enqueue(new)
 
     def put_many(self, calls: Iterable[Call[R]], options: JobOptions) -> list[Job[R]]:
@@ -139,7 +150,7 @@ class Putting:
             raise InvalidOption(
                 f"enqueue_many takes calls, call(f, 1, 2) or Queue.prepare_data(f, [1, 2]), not {one!r}"
             )
-        return new_job(self.name, one.function, one.args, one.kwargs, _chosen(one, options))
+        return self.make(one.function, one.args, one.kwargs, _chosen(one, options))
 
 
 def _handles(store: Store, new: Sequence[NewJob], enqueued: Enqueued) -> list[Job[Any]]:

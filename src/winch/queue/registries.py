@@ -65,21 +65,26 @@ class Registry:
 
     def __init__(self, name: str = "default", connection: Connection = None, queue: Putting | None = None) -> None:
         self.name = name if queue is None else queue.name
-        self._connection = connection if queue is None else queue.connection
+        self._connection = connection if queue is None else queue.store
 
     @property
-    def connection(self) -> Store:
+    def store(self) -> Store:
         """The store."""
         return get_store(self._connection)
 
+    @property
+    def connection(self) -> Any:
+        """The store, for who writes `connection=queue.connection`."""
+        return self.store
+
     def get_queue(self) -> Any:
         """The `Queue`."""
-        return Registry.make_queue(self.name, self.connection)
+        return Registry.make_queue(self.name, self.store)
 
     @property
     def count(self) -> int:
         """How many jobs."""
-        return self.connection.counts([self.name]).get(self.name, {}).get(self.state, 0)
+        return self.store.counts([self.name]).get(self.name, {}).get(self.state, 0)
 
     def get_job_count(self) -> int:
         """RQ's name for `count`."""
@@ -97,13 +102,13 @@ class Registry:
         return iter(self.get_job_ids())
 
     def __contains__(self, job: HasId | str) -> bool:
-        record = self.connection.get([id_of(job)])[0]
+        record = self.store.get([id_of(job)])[0]
         return record is not None and record.queue == self.name and record.state is self.state
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Registry):
             return NotImplemented
-        return (self.name, self.state, self.connection) == (other.name, other.state, other.connection)
+        return (self.name, self.state, self.store) == (other.name, other.state, other.store)
 
     def __hash__(self) -> int:
         return hash((self.name, self.state))
@@ -125,7 +130,7 @@ class Registry:
             if end < start:
                 return []
         length = -1 if end == -1 else max(0, end - start + 1)
-        return list_ids(self.connection, self.name, self.state, start, length, desc)
+        return list_ids(self.store, self.name, self.state, start, length, desc)
 
     def get_jobs(self, start: int = 0, end: int = -1, desc: bool = False) -> list[Job[Any]]:
         """The jobs; those that vanish meanwhile are left out."""
@@ -133,7 +138,7 @@ class Registry:
         return [job for at in range(0, len(ids), PAGE) for job in self._fetch(ids[at : at + PAGE])]
 
     def _fetch(self, ids: list[str]) -> list[Job[Any]]:
-        return [job for job in Job.fetch_many(ids, self.connection) if job is not None]
+        return [job for job in Job.fetch_many(ids, self.store) if job is not None]
 
     def get_expiration_time(self, job: HasId | str) -> datetime | None:
         """When a job of this registry goes, None if never: one that has not ended, or is kept without end.
@@ -173,14 +178,14 @@ class Registry:
         )
 
     def _record(self, job: HasId | str) -> JobRecord:
-        found = self.connection.get([id_of(job)])[0]
+        found = self.store.get([id_of(job)])[0]
         if found is None or found.queue != self.name or found.state is not self.state:
             raise NoSuchJob(f"{id_of(job)} is not {self.state} in queue {self.name!r}")
         return found
 
     def _in_order(self) -> Iterator[JobRecord]:
         """The records, page by page in the order of `Control.list`."""
-        store = self.connection
+        store = self.store
         for offset in count(0, PAGE):
             ids = store.list(self.name, self.state, offset=offset, limit=PAGE)
             yield from (record for record in store.get(ids) if record is not None)
@@ -194,7 +199,7 @@ class Registry:
             NoSuchJob: It is gone.
             InvalidJobOperation: It has not ended, or is not in this registry.
         """
-        job = Job[Any].fetch(id_of(job_or_id), self.connection)
+        job = Job[Any].fetch(id_of(job_or_id), self.store)
         if job.record.state is not self.state or job.origin != self.name:
             raise InvalidJobOperation(f"{job!r} is not {self.state} in queue {self.name!r}")
         job.requeue(at_front=at_front)
@@ -215,7 +220,7 @@ class Registry:
                 f"a {self.state} job cannot leave its registry and be nowhere: cancel() it, or remove(job, delete_job=True)"
             )
         if job in self:
-            self.connection.delete([id_of(job)])
+            self.store.delete([id_of(job)])
 
 
 def _moment(milliseconds: int) -> datetime | None:
@@ -238,7 +243,7 @@ class StartedJobRegistry(Registry):
             InvalidJobOperation: It has ended at this moment.
         """
         if job in self:
-            self.connection.cancel(id_of(job), stop=True)
+            self.store.cancel(id_of(job), stop=True)
 
 
 class FinishedJobRegistry(Registry):
@@ -294,7 +299,7 @@ class ScheduledJobRegistry(Registry):
             timestamp: By when, in seconds since the epoch; None is now.
             chunk_size: How many at most.
         """
-        until = self.connection.now() if timestamp is None else timestamp * 1000
+        until = self.store.now() if timestamp is None else timestamp * 1000
         due = takewhile(lambda record: record.due_at <= until, self._in_order())
         return [record.id for record in islice(due, chunk_size)]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import builtins
 from typing import Any
 
 from winch import codec
 from winch.errors import JobFailed
 from winch.group import Group
 from winch.job import Job
+from winch.running.showing import showing
 from winch.stores.contract import Claim, JobRecord, Store
 
 __all__ = ["callback_arguments"]
@@ -25,29 +25,25 @@ def callback_arguments(
     Raises:
         DecodeError: The result cannot be read.
     """
+    shown = showing()
+    connection = shown.connection(store)
     if call.run.event == "complete":
-        return (Group(store, *call.args), store)
+        return (Group(store, *call.args), connection)
     if claim.parent is None:
-        return (Job[Any].from_claim(store, claim), store)
+        return (shown.job(Job[Any].from_claim(store, claim)), connection)
     job: Job[Any] = Job.from_record(store, claim.parent)
     if call.run.kind == "webhook":
         return (job, call.run.event, *call.args)
     if call.run.event == "success":
-        return (job, store, codec.load_result(claim.parent.result, load_class))
+        return (shown.job(job), connection, codec.load_result(claim.parent.result, load_class))
     if call.run.event == "stopped":
-        return (job, store)
-    return (job, store, *_error_of(claim.parent))
+        return (shown.job(job), connection)
+    return (shown.job(job), connection, *shown.error(_error_of(claim.parent)))
 
 
-def _error_of(parent: JobRecord) -> tuple[type[BaseException], JobFailed, str]:
-    """Type, value and traceback of the attempt that failed."""
+def _error_of(parent: JobRecord) -> JobFailed:
+    """The attempt that failed."""
     last = parent.history[-1] if parent.history else None
     info = codec.load_error(last.detail if last else b"")
     reason = parent.reason or (last.reason if last else "")
-    failure = JobFailed(info.type_name, info.mro, info.message, info.traceback, parent.attempts, reason)
-    kind = getattr(builtins, info.type_name.rpartition(".")[2], JobFailed)
-    return kind if _is_exception(kind) else JobFailed, failure, info.traceback
-
-
-def _is_exception(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseException)
+    return JobFailed(info.type_name, info.mro, info.message, info.traceback, parent.attempts, reason)

@@ -47,6 +47,9 @@ class Watched:
 class Guard:
     """Watches over one worker.
 
+    Attributes:
+        told: Names of the commands that have come.
+
     Args:
         store: Where the worker is enlisted.
         worker: Its id.
@@ -58,6 +61,7 @@ class Guard:
         self._lock = threading.Lock()
         self._watched: Watched | None = None
         self._beats = self._acknowledged = 0
+        self.told: set[str] = set()
         self._next_beat = time.monotonic() + BEAT
 
     def start(self) -> None:
@@ -112,6 +116,7 @@ class Guard:
                 self._obey(command)
 
     def _obey(self, command: Command) -> None:
+        self.told.add(command.name)
         with self._lock:
             if self._watched and command.name == "lost" and command.token == self._watched.run.claim.token:
                 self._watched.stop(JobInterrupted)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from winch.job import Job
+from winch.running.showing import showing
 
 __all__ = ["Handler", "call_handlers"]
 
@@ -21,9 +22,10 @@ def call_handlers(handlers: Sequence[Handler], job: Job[Any], error: BaseExcepti
 
     What a handler raises is logged and changes nothing, neither for the job nor for the handlers after it.
     """
+    shown = showing().job(job)
     for handler in handlers:
         try:
-            answer = handler(job, type(error), error, error.__traceback__)
+            answer = handler(shown, type(error), error, error.__traceback__)
         except BaseException:
             logger.exception("an exception handler failed for job %s", job.id)
             continue

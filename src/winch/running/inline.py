@@ -12,7 +12,7 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextvars import copy_context
 from dataclasses import replace
 from functools import cache
@@ -26,6 +26,7 @@ from winch.identity import boot_id, process_start
 from winch.ids import callback_id, new_id
 from winch.job import local_admission
 from winch.running.guard import BEAT, TTL, Guard
+from winch.running.handlers import Handler
 from winch.running.interrupting import raise_in_thread
 from winch.running.run import Run, Runner
 from winch.states import JobStatus
@@ -71,14 +72,26 @@ class InlineWorker:
     Args:
         store: Where the jobs are.
         functions: By path, those that need not be imported.
+        name: As others see it; the default is made of host and pid.
+        queues: As others see them.
+        handlers: Are told of every attempt that failed.
     """
 
-    def __init__(self, store: Store, functions: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        functions: Mapping[str, Any] | None = None,
+        name: str = "",
+        queues: Sequence[str] = (),
+        handlers: Sequence[Handler] = (),
+    ) -> None:
         self._store = store
-        self._runner = Runner(store, local_admission())
+        self._runner = Runner(store, local_admission(), handlers)
         for path, function in (functions or {}).items():
             self._runner.know(path, unwrap_task(function))
-        self._info, self._executor, self._turns = replace(_identity(os.getpid()), id=new_id()), new_id(), 0
+        known = _identity(os.getpid())
+        self._info = replace(known, id=new_id(), name=name or known.name, queues=tuple(queues))
+        self._executor, self._turns = new_id(), 0
         self._guard = Guard(store, self._info.id, self._executor)
 
     def __enter__(self) -> Self:
@@ -103,6 +116,26 @@ class InlineWorker:
             self._turn((), (run, outcome))
             for callback in self._callbacks_of(claim, outcome):
                 self.run(callback)
+
+    @property
+    def told(self) -> Set[str]:
+        """Names of the commands that the worker was given."""
+        return self._guard.told
+
+    def claim(self, queues: Sequence[str]) -> Claim | None:
+        """The next job of these queues, None if there is none."""
+        return self._turn(queues)
+
+    def perform(self, claim: Claim) -> Outcome:
+        """Run a job that was claimed, and settle it."""
+        run, outcome = self._attempt(claim)
+        self._turn((), (run, outcome))
+        return outcome
+
+    def perform_callbacks(self, claim: Claim, outcome: Outcome) -> None:
+        """Run the callbacks that the end of a job made, ahead of everything else."""
+        for callback in self._callbacks_of(claim, outcome):
+            self.run(callback)
 
     def _callbacks_of(self, claim: Claim, outcome: Outcome) -> Iterator[str]:
         """The callback jobs that the end of a claim made: their ids are known, how many there are is not."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from winch.errors import NoRetry, RetryLater
-from winch.options import Repeat, RunOptions
+from winch.options import Repeat, Retry, RunOptions
 
-__all__ = ["Decision", "after_failure", "after_success", "names_of"]
+__all__ = ["Decision", "after_failure", "after_returned", "after_success", "names_of"]
 
 LONGEST_DELAY = 100 * 365 * 86_400.0
 """Seconds. What a job asks for beyond it is cut."""
@@ -58,6 +58,18 @@ def after_failure(
     if reason in FINAL or isinstance(error, NoRetry) or policy is None:
         return Decision(False)
     if fails >= policy.max or not policy.covers(mro):
+        return Decision(False)
+    return Decision(True, delay=round(policy.delay(fails + 1) * 1000), at_front=policy.at_front)
+
+
+def after_returned(policy: Retry, fails: int) -> Decision:
+    """Decide what a job's returning a `Retry` leads to.
+
+    Args:
+        policy: What it returned: its waits count from the first retry on.
+        fails: Attempts that counted before this one.
+    """
+    if fails >= policy.max:
         return Decision(False)
     return Decision(True, delay=round(policy.delay(fails + 1) * 1000), at_front=policy.at_front)
 

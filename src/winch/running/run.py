@@ -17,13 +17,14 @@ from typing import Any, NamedTuple, cast
 
 from winch import codec
 from winch.callables import Admission
-from winch.errors import DecodeError, JobInterrupted, JobTimeout, NewerPayload, Refused
+from winch.errors import DecodeError, JobInterrupted, JobTimeout, MaxRetriesExceeded, NewerPayload, Refused, RetryLater
 from winch.job import Job, Running, current, current_job
-from winch.options import DEFAULT_RUN
+from winch.options import DEFAULT_RUN, Retry
 from winch.running import hooks
 from winch.running.callbacks import callback_arguments
 from winch.running.handlers import Handler, call_handlers
-from winch.running.retrying import after_failure, after_success, names_of
+from winch.running.retrying import after_failure, after_returned, after_success, names_of
+from winch.running.showing import showing
 from winch.stores.contract import Claim, Outcome, Store
 
 __all__ = ["NEWER_DELAY", "Run", "Runner"]
@@ -188,6 +189,8 @@ class Runner:
         try:
             run.armed = True
             value = self._with_hooks(run, target) if hooks.sync_hooks else target(*run.args, **run.kwargs)
+            if run.options.then and not isinstance(value, Retry):
+                self._call_then(run, value)
             run.armed = False
         except BaseException as error:
             run.armed = False
@@ -199,11 +202,19 @@ class Runner:
         return outcome
 
     def _with_hooks(self, run: Run, target: Callable[..., Any]) -> Any:
-        job: Job[Any] = Job.from_claim(self._store, run.claim)
+        job = showing().job(Job.from_claim(self._store, run.claim))
         with ExitStack() as stack:
             for hook in hooks.sync_hooks:
                 stack.enter_context(hook(job))
             return target(*run.args, **run.kwargs)
+
+    def _call_then(self, run: Run, value: Any) -> None:
+        """The callbacks of a success that belong to the attempt."""
+        shown = showing()
+        job: Job[Any] = Job.from_claim(self._store, run.claim)
+        for path in run.options.then:
+            function, _ = self._targets.get(path) or self._resolve(path)
+            function(shown.job(job), shown.connection(self._store), value)
 
     async def perform_async(self, run: Run) -> Outcome:
         """Run a prepared `async def` job on the running loop. Never raises, but for an event loop that is shut down."""
@@ -218,6 +229,8 @@ class Runner:
                 value = await self._with_async_hooks(run, target)
             else:
                 value = await target(*run.args, **run.kwargs)
+            if run.options.then and not isinstance(value, Retry):
+                self._call_then(run, value)
         except BaseException as error:
             run.armed = False
             # An interruption reaches a coroutine as a cancellation; who asked for it tells why.
@@ -230,7 +243,7 @@ class Runner:
         return outcome
 
     async def _with_async_hooks(self, run: Run, target: Callable[..., Any]) -> Any:
-        job: Job[Any] = Job.from_claim(self._store, run.claim)
+        job = showing().job(Job.from_claim(self._store, run.claim))
         async with AsyncExitStack() as stack:
             for sync_hook in hooks.sync_hooks:
                 stack.enter_context(sync_hook(job))
@@ -248,6 +261,8 @@ class Runner:
             return self.failed(run, JobTimeout(f"it ran for {elapsed / 1e9:.3f} s, its limit is {limit:g} s"))
         result = b""
         if value is not None:
+            if isinstance(value, Retry):
+                return self._retry_returned(run, value)
             try:
                 result = codec.dumps_result(value, run.options.codec)
             except Exception as error:
@@ -255,6 +270,17 @@ class Runner:
         if run.options.repeat is None or (wait := after_success(run.options.repeat, claim.repeats)) is None:
             return Outcome(claim.token, claim.id, "finished", "", elapsed // 1_000_000, 0, result)
         return Outcome(claim.token, claim.id, "repeat", "", elapsed // 1_000_000, 0, result, delay=wait)
+
+    def _retry_returned(self, run: Run, policy: Retry) -> Outcome:
+        """The job asks to run again."""
+        decision = after_returned(policy, run.claim.fails)
+        if not decision.retry:
+            return self.failed(run, MaxRetriesExceeded(f"it returned a Retry after {policy.max} retries"), final=True)
+        claim, took = run.claim, run.elapsed // 1_000_000
+        told = describe(RetryLater(decision.delay / 1000, message="it returned a Retry"))
+        return Outcome(
+            claim.token, claim.id, "retry", "", took, detail=told, delay=decision.delay, at_front=decision.at_front
+        )
 
     def failed(self, run: Run, error: BaseException, reason: str = "", *, final: bool = False) -> Outcome:
         """What an attempt that ended with this error comes to: failed, to be retried, or put back if it had to make way."""

@@ -64,7 +64,7 @@ def drain(where: Where = None, *, until: Duration | datetime | None = None) -> l
 def store_of(where: Where) -> Store:
     """The store of a queue, of all queues, or itself."""
     if isinstance(where, Queue):
-        return where.connection
+        return where.store
     return get_store(where)
 
 

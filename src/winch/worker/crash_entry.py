@@ -5,6 +5,7 @@ What it has to tell comes on standard input, so that no password is ever in an a
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import resource
@@ -14,6 +15,7 @@ from typing import Any
 
 from winch.errors import NoSuchJob
 from winch.job import Job, use_admission
+from winch.running.showing import showing
 from winch.worker.channel import settings_from
 from winch.worker.crashes import Crash
 from winch.worker.rule import admission_of
@@ -29,6 +31,8 @@ def main() -> int:
     message = json.load(sys.stdin)
     settings = settings_from(message["settings"])
     prepare(settings, message["supervisor"])
+    for name in settings.imports:
+        importlib.import_module(name)
     use_admission(admission_of(settings))
     hooks = load_hooks(settings.on_crash, settings)
     for each in message["crashes"]:
@@ -45,7 +49,7 @@ def _tell(crash: Crash, hooks: Sequence[Callable[..., Any]]) -> None:
     usage = resource.struct_rusage(crash.usage)
     for hook in hooks:
         try:
-            hook(job, crash.pid, crash.status, usage)
+            hook(showing().job(job), crash.pid, crash.status, usage)
         except Exception:
             logger.exception("on_crash failed for job %s", crash.job)
 

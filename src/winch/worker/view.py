@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from winch.errors import NoSuchWorker
 from winch.job import Job
@@ -172,13 +172,13 @@ class WorkerView:
     # ---- where it comes from ----
 
     @classmethod
-    def all(cls, store: Store) -> list[WorkerView]:
+    def all(cls, store: Store) -> list[Self]:
         """All workers of a store, by name."""
         now, paused = store.now(), frozenset(store.paused())
         return [cls(store, record, now, paused) for record in store.workers()]
 
     @classmethod
-    def named(cls, store: Store, name: str) -> list[WorkerView]:
+    def named(cls, store: Store, name: str) -> list[Self]:
         """The workers with this name, or the one with this id: those that are alive, the youngest first, then the dead.
 
         Raises:

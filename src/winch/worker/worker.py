@@ -61,7 +61,7 @@ class Worker:
     ) -> None:
         listed = [queues] if isinstance(queues, str | Queue) else list(queues)
         if connection is None:
-            connection = next((queue.connection for queue in listed if isinstance(queue, Queue)), None)
+            connection = next((queue.store for queue in listed if isinstance(queue, Queue)), None)
         self._store = get_store(connection)
         names, weights = split_weights([queue if isinstance(queue, str) else queue.name for queue in listed])
         if weights:
@@ -131,7 +131,7 @@ class Worker:
             connection: As for `Queue`.
             queue: Only those that listen to this one, in its store.
         """
-        workers = WorkerView.all(get_store(connection) if queue is None else queue.connection)
+        workers = WorkerView.all(get_store(connection) if queue is None else queue.store)
         return [worker for worker in workers if queue is None or queue.name in worker.queues]
 
     @classmethod

@@ -1,0 +1,52 @@
+"""RQ's command line over winch's: `python -m winch.compat.rq worker high default`.
+
+The commands are those of `winch`, with RQ's rule: workers run any function, load pickles, and `import rq` finds winch in them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from winch import cli
+from winch.compat.rq.installing import install
+
+__all__ = ["main", "rqinfo", "rqworker"]
+
+_SETUP = "winch.compat.rq.executing_installed"
+_URLS = ("RQ_REDIS_URL", "RQ_URL")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command line. Ends the process.
+
+    Args:
+        arguments: The default is the process's own.
+    """
+    install()
+    _set("WINCH_ALLOW", "*")
+    _set("WINCH_PICKLE", "1")
+    _set("WINCH_IMPORT", _SETUP, more=True)
+    for name in _URLS:
+        if os.environ.get(name):
+            os.environ.setdefault("WINCH_URL", os.environ[name])
+    cli.main(list(sys.argv[1:] if arguments is None else arguments), prog_name="python -m winch.compat.rq")
+
+
+def _set(name: str, value: str, more: bool = False) -> None:
+    known = os.environ.get(name)
+    os.environ[name] = f"{value},{known}" if more and known else known or value
+
+
+def rqworker(arguments: Sequence[str] | None = None) -> None:
+    """Deprecated, as in RQ: `python -m winch.compat.rq worker`."""
+    warnings.warn("rqworker is deprecated: python -m winch.compat.rq worker", DeprecationWarning, stacklevel=2)
+    main(["worker", *(sys.argv[1:] if arguments is None else arguments)])
+
+
+def rqinfo(arguments: Sequence[str] | None = None) -> None:
+    """Deprecated, as in RQ: `python -m winch.compat.rq info`."""
+    warnings.warn("rqinfo is deprecated: python -m winch.compat.rq info", DeprecationWarning, stacklevel=2)
+    main(["info", *(sys.argv[1:] if arguments is None else arguments)])

@@ -1,0 +1,177 @@
+"""`rq.connections`: Redis clients on the outside, winch's stores within; and the connection stack of RQ 1."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Generator
+from typing import Any, cast
+from urllib.parse import parse_qsl, urlencode
+
+from redis import BlockingConnectionPool, ConnectionPool, Redis, SSLConnection, UnixDomainSocketConnection
+from redis import Connection as RedisConnection
+
+from winch import codec
+from winch.callables import Admission
+from winch.codec import dumps_result
+from winch.compat.rq.defaults import UNSERIALIZABLE_RETURN_VALUE_PAYLOAD
+from winch.errors import EncodeError
+from winch.job import get_store, local_admission, use_admission
+from winch.options import Codec
+from winch.stores.contract import Store
+from winch.stores.redis.addresses import Address
+
+__all__ = [
+    "Connection",
+    "NoRedisConnectionException",
+    "admit_everything",
+    "client_of",
+    "forget",
+    "get_current_connection",
+    "pop_connection",
+    "push_connection",
+    "resolve_connection",
+    "store_of",
+    "use_connection",
+]
+
+
+class NoRedisConnectionException(Exception):
+    """There is no connection to take from the stack."""
+
+
+_POOLS = (ConnectionPool, BlockingConnectionPool)
+_CONNECTIONS = (RedisConnection, SSLConnection, UnixDomainSocketConnection)
+_stack: list[Any] = []
+_clients: dict[int, Any] = {}
+"""By the store's identity: the client that it was made of. Both live as long as the process."""
+
+
+def store_of(connection: Any = None) -> Store:
+    """The store behind a connection: a Redis client, a URL, a store. None: the stack's top, else `WINCH_URL`."""
+    admit_everything()
+    if connection is None and _stack:
+        connection = _stack[-1]
+    if not isinstance(connection, Redis):
+        return get_store(connection)
+    client = cast("Redis", connection)
+    store = get_store(_address_of(client) or client)
+    _clients.setdefault(id(store), client)
+    return store
+
+
+def _address_of(client: Redis) -> str | None:
+    """The URL of a plain client: programs make a new one for each request, and share one store. None for other clients."""
+    pool = client.connection_pool
+    if type(pool) not in _POOLS or pool.connection_class not in _CONNECTIONS:
+        return None
+    if pool.connection_kwargs.get("credential_provider") is not None:
+        return None
+    return Address.of_client(client, "winch").url
+
+
+def client_of(store: Store) -> Any:
+    """What RQ calls the connection: a Redis client where the store is Redis, else the store."""
+    known = _clients.get(id(store))
+    if known is None:
+        is_redis = store.url.startswith(("redis://", "rediss://", "unix://", "valkey://"))
+        known = _clients[id(store)] = _client(store.url) if is_redis else store
+    return known
+
+
+def _client(url: str) -> Any:
+    address, _, query = url.replace("valkey", "redis", 1).partition("?")
+    kept = [(name, value) for name, value in parse_qsl(query) if name not in ("namespace", "deadline")]
+    return Redis.from_url(f"{address}?{urlencode(kept)}" if kept else address)  # pyright: ignore[reportUnknownMemberType]
+
+
+_prepared: list[int] = []
+
+
+def admit_everything() -> None:
+    """Let this process do as RQ does: load pickles, import what a payload names, and keep any result. Once per process."""
+    if _prepared == [os.getpid()]:
+        return
+    _prepared[:] = [os.getpid()]
+    rule = local_admission()
+    use_admission(Admission(rule.roots, ("*",), tuple(rule.imports)))
+    codec.permit_pickle()
+    codec.otherwise(_pickled)
+
+
+def forget() -> None:
+    """For tests: this process is not prepared, and knows no connection."""
+    _prepared.clear()
+    _stack.clear()
+    _clients.clear()
+
+
+def _pickled(value: Any, wanted: Codec) -> bytes:
+    """A result that its codec cannot hold."""
+    try:
+        if wanted == "msgpack":
+            return dumps_result(value, "pickle")
+    except EncodeError:
+        pass
+    return dumps_result(UNSERIALIZABLE_RETURN_VALUE_PAYLOAD, wanted)
+
+
+# ---- the stack of RQ 1 ----------------------------------------------------------------------------------------------
+
+
+def push_connection(redis: Any) -> None:
+    """Deprecated: take this connection where none is given."""
+    _deprecated("push_connection")
+    _stack.append(redis)
+
+
+def pop_connection() -> Any:
+    """Deprecated: the end of `push_connection`.
+
+    Raises:
+        NoRedisConnectionException: The stack is empty.
+    """
+    if not _stack:
+        raise NoRedisConnectionException("pop_connection() without push_connection()")
+    return _stack.pop()
+
+
+def use_connection(redis: Any = None) -> None:
+    """Deprecated: take this connection, and no other, where none is given. None is `WINCH_URL`, else the project's store."""
+    _deprecated("use_connection")
+    _stack[:] = [] if redis is None else [redis]
+
+
+def get_current_connection() -> Any:
+    """Deprecated: the connection that is taken where none is given, None if there is none."""
+    return _stack[-1] if _stack else None
+
+
+def resolve_connection(connection: Any = None) -> Any:
+    """Deprecated: the connection given, else that of the stack.
+
+    Raises:
+        NoRedisConnectionException: There is neither.
+    """
+    found = get_current_connection() if connection is None else connection
+    if found is None:
+        raise NoRedisConnectionException("give a connection: Queue(connection=Redis())")
+    return found
+
+
+@contextlib.contextmanager
+def Connection(connection: Any = None) -> Generator[None]:  # noqa: N802 - RQ's name
+    """Deprecated: in a `with`, takes this connection for what is made inside."""
+    _deprecated("Connection")
+    _stack.append(connection)
+    try:
+        yield
+    finally:
+        _stack.pop()
+
+
+def _deprecated(name: str) -> None:
+    warnings.warn(
+        f"{name} is gone from RQ: give each Queue and Worker its connection=", DeprecationWarning, stacklevel=3
+    )

@@ -1,0 +1,5 @@
+"""`rq.executions`."""
+
+from winch.job import Execution
+
+__all__ = ["Execution"]

@@ -1,0 +1,5 @@
+"""`rq.results`."""
+
+from winch.job import Result
+
+__all__ = ["Result"]

@@ -1,0 +1,5 @@
+"""`rq.webhook`."""
+
+from winch.options import Webhook
+
+__all__ = ["Webhook"]

@@ -1,0 +1,48 @@
+"""Fixtures: a connection of each kind, and a process that is as it was before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from tests.compat.side import REAL
+from winch import codec
+from winch.compat.rq import connections
+from winch.job import use_admission
+from winch.running.showing import Showing, show_as
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """Winch's own rule holds again after each test: compat lets its process load pickles and run everything."""
+    yield
+    connections.forget()
+    use_admission(None)
+    codec.permit_pickle(False)
+    codec.otherwise(None)
+    show_as(Showing())
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """A client of an empty Redis database."""
+    with Redis.from_url(redis_url) as client:  # pyright: ignore[reportUnknownMemberType]
+        yield client
+        if REAL:
+            client.flushdb()  # RQ leaves keys without an end
+
+
+@pytest.fixture(
+    params=[pytest.param("sqlite", marks=pytest.mark.sqlite), pytest.param("redis", marks=pytest.mark.redis)]
+)
+def connection(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """A connection to an empty store, once for each kind of store."""
+    if request.param == "redis":
+        return request.getfixturevalue("redis")
+    if REAL:
+        pytest.skip("RQ knows Redis only")
+    return f"sqlite:///{tmp_path / 'jobs.db'}"

@@ -33,7 +33,7 @@ def redis(redis_url: str) -> Iterator[Redis]:
     with Redis.from_url(redis_url) as client:  # pyright: ignore[reportUnknownMemberType]
         yield client
         if REAL:
-            client.flushdb()  # RQ leaves keys without an end
+            client.flushdb()  # pyright: ignore[reportUnknownMemberType] - RQ leaves keys without an end
 
 
 @pytest.fixture(

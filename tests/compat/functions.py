@@ -4,8 +4,7 @@ import os
 import time
 from typing import Any
 
-from rq import get_current_job
-from rq.job import Retry
+from tests.compat.side import rq
 
 
 def say_hello(name: str | None = None) -> str:
@@ -81,13 +80,13 @@ def return_lambda() -> Any:
 
 def job_id() -> str | None:
     """The current job."""
-    job = get_current_job()
+    job = rq.get_current_job()
     return job and job.id
 
 
 def count_in_meta() -> int:
     """Counts its runs in its meta."""
-    job = get_current_job()
+    job = rq.get_current_job()
     assert job is not None
     job.meta["runs"] = job.meta.get("runs", 0) + 1
     job.save_meta()
@@ -105,7 +104,7 @@ def fail_until(runs: int) -> int:
 def return_retry(runs: int, most: int) -> Any:
     """Asks for retries by returning one, until it has run so often."""
     count = count_in_meta()
-    return count if count >= runs else Retry(max=most)
+    return count if count >= runs else rq.Retry(max=most)
 
 
 def save_result(job: Any, connection: Any, result: Any) -> None:
@@ -155,7 +154,7 @@ async def later(x: int) -> int:
 
 def append(key: str, value: str) -> None:
     """Appends to a list in Redis: the order of runs."""
-    job = get_current_job()
+    job = rq.get_current_job()
     assert job is not None
     job.connection.rpush(key, value)
     job.connection.expire(key, 60)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import warnings
 from collections.abc import Generator
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from redis import BlockingConnectionPool, ConnectionPool, Redis, SSLConnection, UnixDomainSocketConnection
@@ -55,9 +55,8 @@ def store_of(connection: Any = None) -> Store:
         connection = _stack[-1]
     if not isinstance(connection, Redis):
         return get_store(connection)
-    client = cast("Redis", connection)
-    store = get_store(_address_of(client) or client)
-    _clients.setdefault(id(store), client)
+    store = get_store(_address_of(connection) or connection)
+    _clients.setdefault(id(store), connection)
     return store
 
 

@@ -16,6 +16,7 @@ from winch.compat.rq.making import make
 from winch.compat.rq.options import Dependency, Retry, job_keywords
 from winch.compat.rq.utils import get_call_string
 from winch.errors import InvalidJobOperation
+from winch.job import Result, ResultType
 from winch.job.making import functions_of
 from winch.options import JobOptions, check_queue
 from winch.states import JobStatus as State
@@ -32,6 +33,7 @@ __all__ = [
     "requeue_job",
 ]
 
+_ASKED = "winch.errors.RetryLater"
 CUT = 75
 """Characters of one argument."""
 
@@ -196,6 +198,12 @@ class Job(core.Job[Any]):
         """The traceback of the attempt that failed last, None if it has finished."""
         return None if self.get_status() is JobStatus.FINISHED else super().exc_info
 
+    def results(self) -> list[Result]:
+        """What its latest runs came to, the newest first: one that raised and is retried leaves no result, as in RQ."""
+        return [
+            one for one in super().results() if one.type is not ResultType.RETRIED or _ASKED in (one.exc_string or "")
+        ]
+
     # ---- its state ----
 
     def get_status(self, refresh: bool = True) -> JobStatus:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -233,6 +241,7 @@ class Job(core.Job[Any]):
             InvalidJobOperation: It has ended, or it runs: `send_stop_job_command` ends a job that runs.
         """
         super().cancel(enqueue_dependents=enqueue_dependents or remove_from_dependencies)
+        self._store.promote()  # those that wait for it hear of it now, not with the next beat of a worker
 
     def delete(  # pyright: ignore[reportIncompatibleMethodOverride] - RQ's order of parameters
         self,

@@ -11,6 +11,7 @@ from winch.callables import import_object, parameters
 from winch.compat.rq import registry
 from winch.compat.rq.calling import named
 from winch.compat.rq.connections import client_of, store_of
+from winch.compat.rq.executing import prepare
 from winch.compat.rq.job import Job
 from winch.compat.rq.making import make
 from winch.compat.rq.options import job_keywords
@@ -81,6 +82,7 @@ class Queue(Core):
         death_penalty_class: Any = None,  # noqa: ARG002 - RQ's signature
         **kwargs: Any,  # noqa: ARG002 - RQ's signature
     ) -> None:
+        prepare()
         codec = codec_of(serializer)
         defaults: JobKeywords = {"codec": codec} if codec else {}
         limit = parse_timeout(default_timeout) or self.DEFAULT_TIMEOUT

@@ -1,0 +1,3 @@
+"""`rq.group`."""
+
+__all__: list[str] = []

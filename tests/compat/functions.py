@@ -142,6 +142,14 @@ def sleep(seconds: float) -> str:
     return "awake"
 
 
+def doze(seconds: float) -> str:
+    """Takes a while, and can be interrupted in any thread."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        time.sleep(0.05)
+    return "awake"
+
+
 def kill_myself() -> None:
     """Takes its process along."""
     os._exit(9)

@@ -75,6 +75,7 @@ class InlineWorker:
         name: As others see it; the default is made of host and pid.
         queues: As others see them.
         handlers: Are told of every attempt that failed.
+        nudge: Gets this thread out of a blocked call, once an exception waits for it.
     """
 
     def __init__(
@@ -84,7 +85,9 @@ class InlineWorker:
         name: str = "",
         queues: Sequence[str] = (),
         handlers: Sequence[Handler] = (),
+        nudge: Callable[[], object] | None = None,
     ) -> None:
+        self._nudge = nudge
         self._store = store
         self._runner = Runner(store, local_admission(), handlers)
         for path, function in (functions or {}).items():
@@ -185,7 +188,13 @@ class InlineWorker:
 
     def _run_sync(self, run: Run) -> Outcome:
         ident = threading.get_ident()
-        with self._guard.over(run, lambda kind: raise_in_thread(ident, kind)) as watched:
+
+        def interrupt(kind: type[BaseException]) -> None:
+            raise_in_thread(ident, kind)
+            if self._nudge:
+                self._nudge()
+
+        with self._guard.over(run, interrupt) as watched:
             # In a context of its own: the caller is no job afterwards.
             watched.outcome = copy_context().run(self._runner.perform, run)
         return watched.outcome or self._runner.failed(run, run.interrupted() if run.interrupted else RuntimeError())

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from winch.compat.rq.executing import AsRQ
 from winch.running.inline import InlineWorker
 from winch.running.showing import show_as
 from winch.stores.contract import Claim, Store
+from winch.worker.mainlane import INTERRUPT
 from winch.worker.order import QueueOrder, order_of
 from winch.worker.orders import SHUTDOWN, SHUTDOWN_NOW
 
@@ -77,7 +79,8 @@ class Loop:
         """Work until it is done."""
         show_as(AsRQ())
         found = [import_object(one) if isinstance(one, str) else one for one in handlers]
-        with InlineWorker(self._store, name=self._name, queues=self._queues, handlers=found) as worker, self._signals():
+        inline = InlineWorker(self._store, None, self._name, self._queues, found, self._nudge())
+        with inline as worker, self._signals():
             try:
                 self._work(worker, until)
             finally:
@@ -119,6 +122,12 @@ class Loop:
         select.select([waiter], [], [], longest)
         waiter.take()
 
+    def _nudge(self) -> Callable[[], None] | None:
+        """What gets a job out of a sleep when its time is over: a signal, which the main thread can take."""
+        if threading.current_thread() is not threading.main_thread():
+            return None
+        return partial(signal.pthread_kill, threading.get_ident(), INTERRUPT)
+
     @contextmanager
     def _signals(self) -> Generator[None]:
         """SIGINT and SIGTERM let the job finish and end the loop; a second one interrupts."""
@@ -126,6 +135,7 @@ class Loop:
             yield
             return
         before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        before[INTERRUPT] = signal.signal(INTERRUPT, _nothing)
         try:
             yield
         finally:
@@ -137,6 +147,10 @@ class Loop:
             raise KeyboardInterrupt
         logger.info("signal %d: the worker stops after this job", number)
         self._stopping = True
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    """A signal handler: what waits to be raised in the thread is raised here."""
 
 
 def _is_over(since: float, limit: float | None) -> bool:

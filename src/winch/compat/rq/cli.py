@@ -10,12 +10,18 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+import click
+
 from winch import cli
+from winch.compat.rq.cron import CronScheduler
 from winch.compat.rq.installing import install
 
 __all__ = ["main", "rqinfo", "rqworker"]
 
 _SETUP = "winch.compat.rq.executing_installed"
+CRON = frozenset({"list", "sync", "pause", "resume", "run", "remove", "--help", "-h"})
+"""What stands behind `winch cron`; anything else is the configuration of `rq cron`."""
+
 _URLS = ("RQ_REDIS_URL", "RQ_URL")
 
 
@@ -32,7 +38,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in _URLS:
         if os.environ.get(name):
             os.environ.setdefault("WINCH_URL", os.environ[name])
-    cli.main(list(sys.argv[1:] if arguments is None else arguments), prog_name="python -m winch.compat.rq")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["cron"] and not (given[1:2] and given[1] in CRON):
+        _cron(given[1:], standalone_mode=True)
+    cli.main(given, prog_name="python -m winch.compat.rq")
+
+
+@click.command("cron")
+@click.argument("config")
+@click.option("-u", "--url", metavar="URL", help="The store. [WINCH_URL]")
+@click.option("-l", "--logging-level", default="INFO", help="No effect.")
+@click.option("-P", "--path", multiple=True, default=["."], help="Folder with your code, may be repeated. [.]")
+def _cron(config: str, url: str | None, logging_level: str, path: tuple[str, ...]) -> None:
+    """Write what CONFIG registers, a file or a module, and enqueue it when it is due."""
+    sys.path[:0] = path
+    scheduler = CronScheduler(url, logging_level)
+    scheduler.load_config_from_file(config)
+    scheduler.start()
 
 
 def _set(name: str, value: str, more: bool = False) -> None:

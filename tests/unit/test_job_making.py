@@ -1,7 +1,9 @@
 """Jobs that are made before they are enqueued, and jobs that are unique."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -219,6 +221,28 @@ def test_unique_in_every_way(queue: Queue, way: str) -> None:
     ways[way]()
     with pytest.raises(DuplicateJob):
         ways[way]()
+
+
+def test_one_of_many_at_once_is_enqueued(store_url: str) -> None:
+    """Of twenty clients, each with a store of its own, one puts the job in; the others are told which it is."""
+    together = threading.Barrier(20)
+
+    def enqueue(number: int) -> str | None:
+        store = open_store(store_url)
+        together.wait()
+        try:
+            return Queue("q", store).enqueue(add, number, unique="one").id
+        except DuplicateJob as error:
+            assert isinstance(error.args[1], str)
+            return None
+        finally:
+            store.close()
+
+    with ThreadPoolExecutor(20) as pool:
+        ids = list(pool.map(enqueue, range(20)))
+    store = open_store(store_url)
+    assert [one for one in ids if one] == Queue("q", store).job_ids
+    store.close()
 
 
 def test_one_that_is_unique_can_be_waited_for(queue: Queue) -> None:

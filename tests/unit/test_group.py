@@ -223,6 +223,31 @@ def test_running_jobs_are_stopped_on_request(store: Store, queue: Queue) -> None
     assert job.get_status() is JobStatus.STOPPED
 
 
+def test_a_group_that_runs_at_once(store: Store) -> None:
+    """With is_async=False the job that ends last runs the completion too, after the callbacks of its own end."""
+    here = Queue("q", store, is_async=False)
+    group = Group.create(store, on_complete=remember_group)
+    seen.clear()
+    with group:
+        here.using(group=group, on_success=remember).enqueue(work)
+    assert seen == ["callback"]
+    here.using(group=group, on_success=remember).enqueue(work)
+    assert seen == ["callback", "callback", group.name]
+
+
+seen: list[str] = []
+
+
+def remember(*args: Any) -> None:
+    """A callback."""
+    seen.append("callback")
+
+
+def remember_group(group: Group, connection: Any) -> None:
+    """What a completion calls."""
+    seen.append(group.name)
+
+
 def test_what_a_completion_calls(store: Store, queue: Queue) -> None:
     """`on_complete` becomes a job of the queue given; a lambda, a wrong queue, a wrong ttl and each_attempt are refused."""
     group = Group.create(store, on_complete=Callback(work, timeout=7, retry=2), queue=queue, ttl=60)

@@ -117,7 +117,7 @@ class InlineWorker:
             if outcome.kind == "retry" and outcome.counts:
                 outcome = outcome._replace(delay=0)
             self._turn((), (run, outcome))
-            for callback in self._callbacks_of(claim, outcome):
+            for callback in (*self._callbacks_of(claim, outcome), *self._completion_of(claim)):
                 self.run(callback)
 
     @property
@@ -152,6 +152,12 @@ class InlineWorker:
             if not found:
                 return
             yield from found
+
+    def _completion_of(self, claim: Claim) -> Iterator[str]:
+        """The job of the completion of the claim's group, if it is completed."""
+        group = self._store.get_groups([claim.group])[0] if claim.group else None
+        if group is not None and group.completed_at:
+            yield callback_id(group.id, "complete", group.created_at, group.completions)
 
     def run_ready(self, queues: Callable[[], Sequence[str]]) -> Iterator[Claim]:
         """Run what these queues hand out, one job after the other, until there is nothing. Yields each claim afterwards.

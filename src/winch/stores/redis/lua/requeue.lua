@@ -26,7 +26,7 @@ count()
 needs_memory()
 job.fails, job.crashes, job.reason, job.ended, job.result = 0, 0, 0, 0, ''
 set_repeats(job, 0)
-if has(job.features, GROUPED) then grouping().take_end_back(job, COUNTED_AS[before]) end
+if has(job.features, GROUPED) then grouping().take_end_back(job, before) end
 queue_job(job, ARGV[4] == '1')
 finish()
 return keep(before)

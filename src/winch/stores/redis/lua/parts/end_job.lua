@@ -61,7 +61,7 @@ local function end_job(job, state, reason, ended, told)
   job.flags = without(job.flags, SUSPECT)
   if state ~= FINISHED then job.result = '' end
   tell_waiters(job)
-  if has(job.features, GROUPED) then grouping().count_end(job, COUNTED_AS[state]) end
+  if has(job.features, GROUPED) then grouping().count_end(job, state) end
   if EVENTS[state] then call_back(job, state) end
   told = told or state
   if ttl == 0 then
@@ -74,7 +74,7 @@ end
 
 -- Removes a job in any state, with all it had.
 local function vanish(job)
-  if has(job.features, GROUPED) and not is_ended(job) then grouping().count_end(job, 'deleted') end
+  if has(job.features, GROUPED) and not is_ended(job) then grouping().count_end(job) end
   leave(job)
   tell_waiters(job)
   remove_record(job, GONE)

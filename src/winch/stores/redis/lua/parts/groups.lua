@@ -6,8 +6,6 @@
 --   groups        a sorted set of all groups, scored by their expiry: upkeep removes them
 --- @include parts/make_job
 
-local COUNTED_AS = {[FINISHED] = 'finished', [FAILED] = 'failed', [CANCELED] = 'canceled', [STOPPED] = 'stopped'}
-
 -- Its functions are made only for those whom groups concern.
 local function grouping()
   if grouper then return grouper end
@@ -15,7 +13,8 @@ local function grouping()
   local known = {}  -- group -> what is kept of it, false if it is unknown
   local numbers = {'created', 'completed', 'expires', 'ttl', 'holds', 'completions', 'total', 'pending', 'finished',
                    'failed', 'canceled', 'stopped', 'deleted'}
-  grouper.known, grouper.numbers = known, numbers
+  local ends = {[FINISHED] = 'finished', [FAILED] = 'failed', [CANCELED] = 'canceled', [STOPPED] = 'stopped'}
+  grouper.numbers = numbers
 
   -- A group that may change, with the job that its completion creates.
   function grouper.look(id)
@@ -78,17 +77,17 @@ local function grouping()
     if group.holds == 0 and group.completed == 0 then complete(group) end
   end
 
-  -- A member has ended, or is deleted before its end.
-  function grouper.count_end(job, how)
-    local group = group_of(job)
+  -- A member has ended in this state, or without one: it is deleted before its end.
+  function grouper.count_end(job, state)
+    local group, how = group_of(job), ends[state] or 'deleted'
     if not group then return end
     group[how], group.pending, group.is_changed = group[how] + 1, group.pending - 1, true
     grouper.rest(group)
   end
 
-  -- A member that has ended goes on.
-  function grouper.take_end_back(job, how)
-    local group = group_of(job)
+  -- A member that has ended in this state goes on.
+  function grouper.take_end_back(job, state)
+    local group, how = group_of(job), ends[state]
     if not group then return end
     group[how], group.pending, group.completed, group.expires = group[how] - 1, group.pending + 1, 0, 0
     group.is_changed = true

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from winch import Callback, Dependency, Job, Queue, Retry
+from winch import Callback, Dependency, Group, Job, Queue, Retry
 from winch.errors import WinchError
 from winch.stores import open_store
 from winch.worker import Worker
@@ -89,6 +89,20 @@ def test_ids_of_jobs(queue: Queue, name: str) -> None:
     assert Job.fetch(name, queue.connection).id == job.id == name
     job.delete()
     assert not Job.exists(name, queue.connection)
+
+
+@with_nasty
+def test_names_of_groups(queue: Queue, name: str) -> None:
+    """A group's name is refused, or the group is found under it, and its job in it."""
+    store = queue.connection
+    group = accepted(lambda: Group.create(store, name or " "))
+    if group is None:
+        assert accepted(lambda: queue.using(group=name or " ").enqueue(target)) is None
+        return
+    job = queue.using(group=group).enqueue(target)
+    assert Group.fetch(name, store) == group
+    assert (group.job_ids, store.groups(), job.group_id) == ([job.id], [name], name)
+    group.delete(delete_jobs=True)
 
 
 @with_nasty

@@ -219,9 +219,12 @@ def test_unique_scheduled(connection: Any) -> None:
 def test_json_serializer(connection: Any) -> None:
     """A queue with JSON carries plain data."""
     queue = Queue(connection=connection, serializer="json")
-    job = queue.enqueue(f.add, 1, b=2)
+    job, other = queue.enqueue(f.add, 1, b=2), queue.enqueue(f.keywords, pair=(1, 2))
     assert SimpleWorker([queue], connection=queue.connection, serializer="json").work(burst=True)
     assert Job.fetch(job.id, connection=connection, serializer="json").return_value() == 3
+    assert other.return_value() == {"pair": [1, 2]}
+    with pytest.raises(TypeError):
+        queue.enqueue(f.value_of, f.Thing(1))
 
 
 def test_is_async_false(connection: Any) -> None:

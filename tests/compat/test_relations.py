@@ -160,6 +160,25 @@ def test_rate_limit(queue: Any) -> None:
         rq.RateLimit("api", 0)
 
 
+def test_group(queue: Any, connection: Any) -> None:
+    """Jobs that are enqueued into a group are found through it."""
+    Group: Any = rq.group.Group  # noqa: N806 - RQ's name
+    group = Group.create(connection=connection, name="mine")
+    calls = [rq.Queue.prepare_data(f.add, (1,), job_id="one"), rq.Queue.prepare_data(f.add, (2,), job_id="two")]
+    jobs = group.enqueue_many(queue, calls)
+    assert [job.id for job in jobs] == ["one", "two"]
+    assert jobs[0].group_id == "mine"
+    found = Group.fetch("mine", connection=connection)
+    assert sorted(job.id for job in found.get_jobs()) == ["one", "two"]
+    assert [each.name for each in Group.all(connection=connection)] == ["mine"]
+    work(queue)
+    assert [job.return_value() for job in jobs] == [1, 2]
+    group.delete_job("one")
+    assert [job.id for job in group.get_jobs()] == ["two"]
+    with pytest.raises(rq.exceptions.NoSuchGroupError):
+        Group.fetch("nobody", connection=connection)
+
+
 def test_ttl(queue: Any) -> None:
     """A job without a ttl may wait for ever."""
     assert queue.enqueue(f.add, 1).ttl is None

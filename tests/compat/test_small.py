@@ -166,3 +166,19 @@ def test_connection_stack(tmp_path: Path) -> None:
     assert rq.pop_connection() == url
     with pytest.raises(rq.connections.NoRedisConnectionException), warnings.catch_warnings():
         rq.pop_connection()
+
+
+# ---- testing --------------------------------------------------------------------------------------------------------
+
+
+def test_fakeredis() -> None:
+    """RQ's documented way to test: a client of fakeredis stands for a store in memory."""
+    fakeredis: Any = pytest.importorskip("fakeredis")
+    client = fakeredis.FakeStrictRedis()
+    job = rq.Queue(is_async=False, connection=client).enqueue(f.add, 1, b=2)
+    assert job.return_value() == 3
+    queue = rq.Queue("other", connection=client)
+    waiting = queue.enqueue(f.add, 1, on_success=rq.callbacks.Callback(f.save_result))
+    assert rq.SimpleWorker([queue], connection=client).work(burst=True)
+    assert rq.job.Job.fetch(waiting.id, connection=client).return_value() == 1
+    assert client.get(f"success:{waiting.id}") == b"1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import warnings
 from collections.abc import Generator
@@ -21,6 +22,7 @@ from winch.job import get_store, local_admission, use_admission
 from winch.options import Codec
 from winch.stores.contract import Store
 from winch.stores.redis.addresses import Address
+from winch.stores.sqlite import SQLiteStore
 
 __all__ = [
     "Connection",
@@ -44,6 +46,7 @@ class NoRedisConnectionException(Exception):
 _POOLS = (ConnectionPool, BlockingConnectionPool)
 _CONNECTIONS = (RedisConnection, SSLConnection, UnixDomainSocketConnection)
 _stack: list[Any] = []
+_fakes: dict[str, tuple[object, Store]] = {}
 _clients: dict[int, Any] = {}
 """By the store's identity: the client that it was made of. Both live as long as the process."""
 
@@ -55,9 +58,20 @@ def store_of(connection: Any = None) -> Store:
         connection = _stack[-1]
     if not isinstance(connection, Redis):
         return get_store(connection)
-    store = get_store(_address_of(connection) or connection)
+    if type(connection).__module__.partition(".")[0] == "fakeredis":
+        store = _stand_in(connection)
+    else:
+        store = get_store(_address_of(connection) or connection)
     _clients.setdefault(id(store), connection)
     return store
+
+
+def _stand_in(fake: Any) -> Store:
+    """For a client of fakeredis, which has no scripts: a store in memory, one for each of its servers."""
+    settings = fake.connection_pool.connection_kwargs
+    server = settings.get("server")
+    key = f"{settings.get('host')}:{settings.get('port')}:{settings.get('db')}:{id(server)}"
+    return _fakes.setdefault(key, (server, SQLiteStore(None)))[1]  # holds the server, so that its id stays its own
 
 
 def _address_of(client: Redis) -> str | None:
@@ -102,6 +116,7 @@ def admit_everything() -> None:
 def forget() -> None:
     """For tests: this process is not prepared, and knows no connection."""
     _prepared.clear()
+    _fakes.clear()
     _stack.clear()
     _clients.clear()
 
@@ -111,7 +126,9 @@ def _pickled(value: Any, wanted: Codec) -> bytes:
     try:
         if wanted == "msgpack":
             return dumps_result(value, "pickle")
-    except EncodeError:
+        if wanted == "json":
+            return dumps_result(json.loads(json.dumps(value)), "json")  # tuples come back as lists
+    except (EncodeError, TypeError, ValueError):
         pass
     return dumps_result(UNSERIALIZABLE_RETURN_VALUE_PAYLOAD, wanted)
 

@@ -8,6 +8,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,6 +24,7 @@ from winch.compat.rq.queue import Queue
 from winch.cron import Cron, Entry
 from winch.cron.entries import EntrySpec
 from winch.cron.schedule import Schedule
+from winch.cron.slots import of_datetime, to_datetime
 from winch.worker.crontab import CronTab
 
 __all__ = ["CronJob", "CronScheduler", "create_cron", "register"]
@@ -80,6 +82,25 @@ class CronJob:
         """As winch's table takes it."""
         keywords = job_keywords(self.job_options)
         return EntrySpec.of(self._schedule, self.func, self.queue_name, self.args, self.kwargs, self.name, keywords)
+
+    def get_next_enqueue_time(self) -> datetime | None:
+        """When it comes next, counted from now. Aware, UTC."""
+        now = of_datetime(datetime.now(UTC))
+        slot = self._schedule.next_slot(now, now)
+        return None if slot is None else to_datetime(slot)
+
+    def _entry(self, connection: Any) -> Entry | None:
+        return Cron(store_of(connection)).get(self.name)
+
+    def get_job_ids(self, connection: Any = None) -> list[str]:
+        """The id of the job that it enqueued last, if it did."""
+        entry = self._entry(connection)
+        return [] if entry is None or entry.last_job_id is None else [entry.last_job_id]
+
+    def get_times(self, connection: Any = None) -> tuple[datetime | None, datetime | None]:
+        """When it was enqueued last, and when it will be next, as the table says."""
+        entry = self._entry(connection)
+        return (None, None) if entry is None else (entry.last_run, entry.next_run)
 
     def enqueue(self, connection: Any = None) -> Job:
         """Enqueue its job now."""

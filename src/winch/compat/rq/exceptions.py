@@ -6,6 +6,7 @@ from winch.errors import (
     InvalidJobOperation,
     InvalidOption,
     JobInterrupted,
+    NoSuchGroup,
     NoSuchJob,
     StoreUnavailable,
     UnknownDependency,
@@ -30,16 +31,13 @@ __all__ = [
 ]
 
 NoSuchJobError = NoSuchJob
+NoSuchGroupError = NoSuchGroup
 DuplicateJobError = DuplicateJob
 DeserializationError = DecodeError
 InvalidJobDependency = UnknownDependency
 InvalidJobOperationError = InvalidJobOperation
 ShutDownImminentException = JobInterrupted
 DequeueTimeout = StoreUnavailable
-
-
-class NoSuchGroupError(WinchError, LookupError):
-    """There is no group of that name."""
 
 
 class TimeoutFormatError(InvalidOption):

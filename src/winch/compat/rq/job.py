@@ -265,6 +265,20 @@ class Job(core.Job[Any]):
         super().requeue(at_front)
         return self
 
+    def perform(self) -> Any:
+        """Call its function here and now, with no job around it. Returns what that returns."""
+        return self.func(*self.args, **self.kwargs)
+
+    def delete_dependents(self, pipeline: Any = None) -> None:  # noqa: ARG002 - RQ's signature
+        """Remove those that wait for it, and those that wait for them."""
+        for one in self.dependent_ids:
+            Job.fetch(one, self._store).delete(delete_dependents=True)
+
+    def dependencies_are_met(self, *_: Any, **__: Any) -> bool:
+        """Whether it waits for no other job. Asks the store."""
+        self.refresh()
+        return self.record.pending == 0
+
     @property
     def dependency(self) -> Job | None:
         """The first of the jobs that it was told to wait for."""
@@ -274,6 +288,9 @@ class Job(core.Job[Any]):
     def fetch_dependencies(self, watch: bool = False, pipeline: Any = None) -> list[Job]:  # pyright: ignore[reportIncompatibleMethodOverride]  # noqa: ARG002
         """The jobs that it was told to wait for."""
         return [Job.of(job) for job in super().fetch_dependencies()]
+
+    def __str__(self) -> str:
+        return f"<Job {self._id}: {self.description}>"
 
 
 _saved: WeakValueDictionary[tuple[str, str], Job] = WeakValueDictionary()

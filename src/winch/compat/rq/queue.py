@@ -13,7 +13,7 @@ from winch.compat.rq.calling import named
 from winch.compat.rq.connections import client_of, store_of
 from winch.compat.rq.executing import prepare
 from winch.compat.rq.job import Job
-from winch.compat.rq.making import make
+from winch.compat.rq.making import ensure_group, make
 from winch.compat.rq.options import job_keywords
 from winch.compat.rq.serializers import codec_of, resolve_serializer
 from winch.compat.rq.utils import as_text, parse_timeout
@@ -117,6 +117,11 @@ class Queue(Core):
         """A Redis client where the store is Redis, else the store."""
         return client_of(self.store)
 
+    @property
+    def scheduler_pid(self) -> int | None:
+        """None: every worker schedules, no process does so alone."""
+        return None
+
     # ---- putting jobs in ----
 
     def make(
@@ -199,6 +204,8 @@ class Queue(Core):
             pipeline: No effect: it is done at once.
             group_id: The group that they belong to.
         """
+        if group_id:
+            ensure_group(self.store, group_id)
         options = self._defaults.override({"group": group_id})
         return [self.job_class.of(job) for job in self.put_many(job_datas, options)]
 
@@ -287,6 +294,9 @@ class Queue(Core):
     def __iter__(self) -> Iterator[Self]:  # pyright: ignore[reportIncompatibleMethodOverride] - RQ's way
         """The queue itself, so that it can stand for a list of queues."""
         yield self
+
+    def __str__(self) -> str:
+        return f"<Queue {self.name}>"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Core):

@@ -143,6 +143,29 @@ class BaseWorker:
     def refresh(self) -> None:
         """Nothing to do: the counts are those of this process."""
 
+    def _view(self) -> WorkerView | None:
+        return next((each for each in self.all(self._store) if each.name == self.name), None)
+
+    @property
+    def state(self) -> str:
+        """What it does, as a `WorkerStatus`; `started` while it does not work."""
+        view = self._view()
+        return WorkerStatus.STARTED if view is None else view.state
+
+    def get_state(self) -> str:
+        """The same as `state`."""
+        return self.state
+
+    def get_current_job_id(self) -> str | None:
+        """The id of the job that it runs."""
+        view = self._view()
+        return None if view is None else view.get_current_job_id()
+
+    def get_current_job(self) -> Job | None:
+        """The job that it runs."""
+        view = self._view()
+        return None if view is None else view.get_current_job()
+
     def queue_names(self) -> list[str]:
         """The names of its queues."""
         return [queue.name for queue in self.queues]
@@ -254,6 +277,9 @@ class Worker(BaseWorker):
     ) -> bool:
         """See `BaseWorker.work`."""
         strategy = dequeue_strategy or self.strategy
+        if self._store.url == "sqlite://":
+            logger.info("the jobs run in this process: no other one can see a store in memory")
+            return _loop(self, Until(burst, max_jobs, max_idle_time), strategy)
         try:
             handlers = [path_of(handler) for handler in self.exception_handlers]
         except UnimportableFunction as error:

@@ -224,7 +224,7 @@ def test_unique_in_every_way(queue: Queue, way: str) -> None:
 
 
 def test_one_of_many_at_once_is_enqueued(store_url: str) -> None:
-    """Of twenty clients, each with a store of its own, one puts the job in; the others are told which it is."""
+    """Of twenty clients, each with a store of its own, one puts the job in; the others are refused."""
     together = threading.Barrier(20)
 
     def enqueue(number: int) -> str | None:
@@ -232,8 +232,7 @@ def test_one_of_many_at_once_is_enqueued(store_url: str) -> None:
         together.wait()
         try:
             return Queue("q", store).enqueue(add, number, unique="one").id
-        except DuplicateJob as error:
-            assert isinstance(error.args[1], str)
+        except DuplicateJob:
             return None
         finally:
             store.close()

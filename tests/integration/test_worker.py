@@ -331,7 +331,8 @@ def test_workers_are_found_by_queue_as_in_rq(store_url: str, start_worker: Start
     """RQ's words work: Worker.all(queue=), count(queue=), get_state() and queue_names()."""
     start_worker("low")
     low, high = Queue("low", connection=store_url), Queue("high", connection=store_url)
-    eventually(lambda: Worker.count(queue=low) == 1)
+    eventually(lambda: [worker.get_state() for worker in Worker.all(queue=low)] == ["idle"])  # at first it is `started`
+    assert Worker.count(queue=low) == 1
     (worker,) = Worker.all(queue=low)
     assert (worker.get_state(), worker.queue_names()) == ("idle", ["low"])
     assert Worker.all(queue=high) == []

@@ -166,3 +166,10 @@ def append(key: str, value: str) -> None:
     assert job is not None
     job.connection.rpush(key, value)
     job.connection.expire(key, 60)
+
+
+def killed(job: Any, pid: int, status: int, usage: Any) -> None:
+    """A handler of killed work horses."""
+    del usage
+    job.connection.rpush("killed", f"{job.id} {pid > 0} {status}")
+    job.connection.expire("killed", 60)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.compat.side import REAL
+from winch.compat.rq.configuring import take_options, url_of
 
 pytestmark = pytest.mark.skipif(REAL, reason="about the switch to winch")
 
@@ -104,6 +105,15 @@ def test_cron(folder: Path, store_url: str) -> None:
 def table(folder: Path, url: str) -> str:
     """The cron table."""
     return start(folder, url, "-m", "winch.compat.rq", "cron", "list", "--json", "-u", url).communicate(timeout=40)[0]
+
+
+def test_options_of_rq() -> None:
+    """What chooses a class is taken out, and a module or variables say where Redis is."""
+    given = take_options(["worker", "-w", "rq.SimpleWorker", "high", "--serializer=json", "-c", "settings", "--burst"])
+    assert given == (["worker", "high", "--burst"], ["-w", "--serializer"], "settings")
+    assert url_of({"REDIS_URL": "redis://a/1"}) == "redis://a/1"
+    assert url_of({"REDIS_HOST": "a", "REDIS_PASSWORD": "x/y", "REDIS_DB": 2}) == "redis://:x%2Fy@a:6379/2"
+    assert url_of({}) is None
 
 
 def test_install_comes_too_late(folder: Path) -> None:

@@ -121,6 +121,15 @@ def test_crash(queue: Any, connection: Any) -> None:
     assert job.is_finished
 
 
+@pytest.mark.skipif(REAL, reason="RQ calls it once, it does not run the job again (RQ.md 3.5)")
+def test_work_horse_killed_handler(redis: Any) -> None:
+    """The handler hears of each crash."""
+    queue = rq.Queue(connection=redis)
+    job = queue.enqueue(f.kill_myself)
+    rq.Worker([queue], connection=redis, work_horse_killed_handler=f.killed).work(**CALM)
+    assert redis.lrange("killed", 0, -1) == [f"{job.id} True {9 << 8}".encode()] * 3
+
+
 def test_all_and_count(queue: Any, connection: Any) -> None:
     """Workers are listed while they work, also the one in this process."""
     seen: list[Any] = []

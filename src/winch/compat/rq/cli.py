@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import click
 
 from winch import cli
+from winch.compat.rq.configuring import settings_in, take_options, url_of
 from winch.compat.rq.cron import CronScheduler
 from winch.compat.rq.installing import install
 
@@ -21,8 +22,6 @@ __all__ = ["main", "rqinfo", "rqworker"]
 _SETUP = "winch.compat.rq.executing_installed"
 CRON = frozenset({"list", "sync", "pause", "resume", "run", "remove", "--help", "-h"})
 """What stands behind `winch cron`; anything else is the configuration of `rq cron`."""
-
-_URLS = ("RQ_REDIS_URL", "RQ_URL")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,13 +34,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _set("WINCH_ALLOW", "*")
     _set("WINCH_PICKLE", "1")
     _set("WINCH_IMPORT", _SETUP, more=True)
-    for name in _URLS:
-        if os.environ.get(name):
-            os.environ.setdefault("WINCH_URL", os.environ[name])
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["cron"] and not (given[1:2] and given[1] in CRON):
-        _cron(given[1:], standalone_mode=True)
-    cli.main(given, prog_name="python -m winch.compat.rq")
+    given = take_options(sys.argv[1:] if arguments is None else arguments)
+    if given.ignored:
+        click.echo(f"{', '.join(given.ignored)}: no effect, the classes are chosen in code", err=True)
+    if url := _url(given.config or os.environ.get("RQ_CONFIG")):
+        os.environ.setdefault("WINCH_URL", url)
+    rest = given.rest
+    if rest[:1] == ["cron"] and not (rest[1:2] and rest[1] in CRON):
+        _cron(rest[1:], standalone_mode=True)
+    cli.main(rest, prog_name="python -m winch.compat.rq")
+
+
+def _url(config: str | None) -> str | None:
+    """Where Redis is: RQ's variable, else its module, else the variables that it reads without one."""
+    if os.environ.get("RQ_REDIS_URL"):
+        return os.environ["RQ_REDIS_URL"]
+    return url_of(settings_in(config) if config else os.environ)
 
 
 @click.command("cron")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,16 @@ from winch.running.showing import Showing, show_as
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    """Winch's own rule holds again after each test: compat lets its process load pickles and run everything."""
+    """Winch's own rule holds again after each test, and its logger is as it was.
+
+    Compat lets its process load pickles and run everything, and a worker sets the log up for its process.
+    """
+    loggers = [logging.getLogger(name) for name in ("winch", "winch.worker")]
+    before = [(each, each.level, each.propagate, each.handlers[:]) for each in loggers]
     yield
+    for logger, level, propagate, handlers in before:
+        logger.setLevel(level)
+        logger.propagate, logger.handlers[:] = propagate, handlers
     connections.forget()
     use_admission(None)
     codec.permit_pickle(False)

@@ -379,3 +379,21 @@ def test_none_is_no_bytes() -> None:
     assert codec.load_meta(b"") == {}
     assert codec.load_meta(codec.dumps_meta({"a": (1,)})) == {"a": (1,)}
     assert dataclasses.is_dataclass(Order)
+
+
+def test_functions_inside_the_attempt_travel() -> None:
+    """The paths of what belongs to the attempt arrive with the call."""
+    payload = codec.dumps_call("a.b", [], {}, RunOptions(then=("c.d", "e.f")))
+    assert codec.head(payload).run.then == ("c.d", "e.f")
+
+
+def test_a_process_may_keep_results_otherwise() -> None:
+    """What cannot be encoded is an error, unless the process was told what to do with it."""
+    with pytest.raises(EncodeError):
+        codec.dumps_result(object())
+    codec.otherwise(lambda value, wanted: codec.dumps_result(f"a {type(value).__name__}", wanted))
+    try:
+        data = codec.dumps_result(object())
+    finally:
+        codec.otherwise(None)
+    assert codec.plain_result(data) == "a object"

@@ -151,3 +151,10 @@ def test_callbacks() -> None:
     assert Callback(print, -1).seconds is None
     with pytest.raises(InvalidOption):
         Callback(print, 0)
+
+
+def test_only_a_success_belongs_to_the_attempt() -> None:
+    """`in_attempt` is for `on_success`."""
+    assert JobOptions.of({"on_success": Callback("a.b", in_attempt=True)}).callbacks[0][1].in_attempt
+    with pytest.raises(InvalidOption, match="in_attempt"):
+        JobOptions.of({"on_failure": Callback("a.b", in_attempt=True)})

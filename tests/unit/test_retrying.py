@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from winch.errors import NoRetry, RetryLater
 from winch.options import DEFAULT_RUN, Repeat, Retry
-from winch.running.retrying import after_failure, after_success, names_of
+from winch.running.retrying import after_failure, after_returned, after_success, names_of
 
 MRO = names_of(ValueError)
 
@@ -56,3 +56,11 @@ def test_a_success_leads_to_the_next_repeat() -> None:
     """Each repeat waits its own interval, in the order given, the last one for all that follow; then it is over."""
     repeat = Repeat(4, [5, 10, "15s"])
     assert [after_success(repeat, repeats) for repeats in range(6)] == [5_000, 10_000, 15_000, 15_000, None, None]
+
+
+def test_a_returned_retry_counts_from_its_first_wait() -> None:
+    """Its waits count from the first retry on, the last repeats, and after `max` retries it is over."""
+    asked = Retry(3, [10, 30], at_front=True)
+    decisions = [after_returned(asked, fails) for fails in range(4)]
+    assert [(one.retry, one.delay) for one in decisions] == [(True, 10_000), (True, 30_000), (True, 30_000), (False, 0)]
+    assert decisions[0].at_front

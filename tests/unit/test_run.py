@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import ormsgpack
@@ -15,9 +16,11 @@ from tests.model import ModelStore
 from winch import codec
 from winch.callables import Admission
 from winch.errors import DecodeError, NewerPayload
-from winch.job import current
+from winch.job import Job, current
+from winch.options import Retry, RunOptions
 from winch.running.run import Run, Runner, describe
-from winch.stores.contract import Claim
+from winch.running.showing import Showing, show_as
+from winch.stores.contract import Claim, Outcome
 from winch.worker.lanes import limit_of
 
 
@@ -39,7 +42,7 @@ DATA = st.recursive(
     max_leaves=6,
 )
 OPTIONS = st.dictionaries(
-    st.sampled_from(["timeout", "retry", "kind", "event", "description", "codec", "colour"]), DATA, max_size=3
+    st.sampled_from(["timeout", "retry", "kind", "event", "description", "codec", "then", "colour"]), DATA, max_size=3
 )
 BODY = DATA | st.just(ormsgpack.packb([["a"], None])) | DATA.map(ormsgpack.packb)
 PAYLOADS = st.tuples(st.just("builtins.len") | DATA, OPTIONS.map(ormsgpack.packb) | DATA, BODY).map(
@@ -116,6 +119,59 @@ def test_any_error_can_be_described(error: BaseException) -> None:
     info = codec.load_error(describe(error))
     assert info.type_name.endswith(type(error).__qualname__)
     assert len(info.message) + len(info.traceback) < 80_000
+
+
+def returns(value: Any) -> Any:
+    """Returns what it is given."""
+    return value
+
+
+def fails_then(job: Any, connection: Any, result: Any) -> None:
+    """A callback that belongs to the attempt, and fails."""
+    raise RuntimeError(f"{job.id} {result}")
+
+
+def ran(runner: Runner, payload: bytes) -> Outcome:
+    """The outcome of a call of `returns`, which the runner knows."""
+    runner.know("any.returns", returns)
+    runner.know("any.fails", fails_then)
+    run = Run(claim(payload))
+    return runner.prepare(run) or runner.perform(run)
+
+
+def test_a_callback_inside_the_attempt() -> None:
+    """It is called with the job, the store and the result, and the attempt fails if it does."""
+    payload = codec.dumps_call("any.returns", [7], {}, RunOptions(then=("any.fails",)))
+    outcome = ran(Runner(ModelStore(), Admission(())), payload)
+    assert (outcome.kind, codec.load_error(outcome.detail).message) == ("failed", "id 7")
+
+
+def test_a_retry_that_is_returned() -> None:
+    """It is no result: the job runs again after its wait, and no callback of a success is called."""
+    runner = Runner(ModelStore(), Admission(()))
+    runner.know("any.retries", lambda: Retry(2, [3, 5]))
+    runner.know("any.fails", fails_then)
+    for fails, expected in ((0, ("retry", 3_000)), (1, ("retry", 5_000)), (2, ("failed", 0))):
+        run = Run(claim(codec.dumps_call("any.retries", [], {}, RunOptions(then=("any.fails",))))._replace(fails=fails))
+        outcome = runner.prepare(run) or runner.perform(run)
+        assert (outcome.kind, outcome.delay) == expected
+    assert codec.load_error(outcome.detail).type_name == "winch.errors.MaxRetriesExceeded"
+
+
+def test_user_code_can_be_shown_other_classes() -> None:
+    """What a process is told to show is what callbacks get."""
+
+    class Other(Showing):
+        def job(self, job: Job[Any]) -> Any:
+            return SimpleNamespace(id=f"other {job.id}")
+
+    payload = codec.dumps_call("any.returns", [7], {}, RunOptions(then=("any.fails",)))
+    show_as(Other())
+    try:
+        outcome = ran(Runner(ModelStore(), Admission(())), payload)
+    finally:
+        show_as(Showing())
+    assert codec.load_error(outcome.detail).message == "other id 7"
 
 
 def test_errors_that_cause_each_other() -> None:

@@ -8,13 +8,21 @@ from typing import Any, Self, cast
 
 from winch import job as core
 from winch.callables import import_object, parameters
-from winch.compat.rq import registry
 from winch.compat.rq.calling import named
 from winch.compat.rq.connections import client_of, store_of
 from winch.compat.rq.executing import prepare
 from winch.compat.rq.job import Job
 from winch.compat.rq.making import ensure_group, make
 from winch.compat.rq.options import job_keywords
+from winch.compat.rq.registry import (
+    CanceledJobRegistry,
+    DeferredJobRegistry,
+    FailedJobRegistry,
+    FinishedJobRegistry,
+    ReadyJobRegistry,
+    ScheduledJobRegistry,
+    StartedJobRegistry,
+)
 from winch.compat.rq.serializers import codec_of, resolve_serializer
 from winch.compat.rq.utils import as_text, parse_timeout
 from winch.errors import AmbiguousOption
@@ -257,39 +265,39 @@ class Queue(Core):
         super().remove(job_or_id)
 
     @property
-    def started_job_registry(self) -> registry.StartedJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def started_job_registry(self) -> StartedJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Jobs that run."""
-        return registry.StartedJobRegistry(self.name, self.store, self.job_class)
+        return StartedJobRegistry(self.name, self.store, self.job_class)
 
     @property
-    def finished_job_registry(self) -> registry.FinishedJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def finished_job_registry(self) -> FinishedJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Jobs that ended well and are still kept."""
-        return registry.FinishedJobRegistry(self.name, self.store, self.job_class)
+        return FinishedJobRegistry(self.name, self.store, self.job_class)
 
     @property
-    def failed_job_registry(self) -> registry.FailedJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def failed_job_registry(self) -> FailedJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Jobs that failed, or were stopped."""
-        return registry.FailedJobRegistry(self.name, self.store, self.job_class)
+        return FailedJobRegistry(self.name, self.store, self.job_class)
 
     @property
-    def deferred_job_registry(self) -> registry.DeferredJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def deferred_job_registry(self) -> DeferredJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Jobs that wait for others."""
-        return registry.DeferredJobRegistry(self.name, self.store, self.job_class)
+        return DeferredJobRegistry(self.name, self.store, self.job_class)
 
     @property
-    def scheduled_job_registry(self) -> registry.ScheduledJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def scheduled_job_registry(self) -> ScheduledJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Jobs that are due later."""
-        return registry.ScheduledJobRegistry(self.name, self.store, self.job_class)
+        return ScheduledJobRegistry(self.name, self.store, self.job_class)
 
     @property
-    def canceled_job_registry(self) -> registry.CanceledJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def canceled_job_registry(self) -> CanceledJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Jobs that were canceled."""
-        return registry.CanceledJobRegistry(self.name, self.store, self.job_class)
+        return CanceledJobRegistry(self.name, self.store, self.job_class)
 
     @property
-    def ready_job_registry(self) -> registry.ReadyJobRegistry:
+    def ready_job_registry(self) -> ReadyJobRegistry:
         """Always empty: a job whose dependencies are done is queued at once."""
-        return registry.ReadyJobRegistry(self.name, self.store, self.job_class)
+        return ReadyJobRegistry(self.name, self.store, self.job_class)
 
     def __iter__(self) -> Iterator[Self]:  # pyright: ignore[reportIncompatibleMethodOverride] - RQ's way
         """The queue itself, so that it can stand for a list of queues."""

@@ -5,6 +5,9 @@ arguments and results may be anything that pickle can hold, `on_success` belongs
 and workers run any function. docs/coming-from-rq.md lists every difference.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from winch.compat.rq.callbacks import Callback
 from winch.compat.rq.connections import (
     Connection,
@@ -20,7 +23,9 @@ from winch.compat.rq.rate_limit import RateLimit
 from winch.compat.rq.repeat import Repeat
 from winch.compat.rq.version import VERSION
 from winch.compat.rq.webhook import Webhook
-from winch.compat.rq.worker import SimpleWorker, SpawnWorker, Worker
+
+if TYPE_CHECKING:
+    from winch.compat.rq.worker import SimpleWorker, SpawnWorker, Worker
 
 __all__ = [
     "VERSION",
@@ -45,3 +50,19 @@ __all__ = [
 ]
 
 __version__ = VERSION
+
+_HOMES = dict.fromkeys(("SimpleWorker", "SpawnWorker", "Worker"), "winch.compat.rq.worker")
+
+
+_MODULES = frozenset({"command", "executions", "group", "results", "scheduler", "suspension", "timeouts", "worker"})
+"""Those that `import rq` has RQ load, too."""
+
+
+def __getattr__(name: str) -> Any:
+    """Load a worker, or a module of RQ's (PEP 562): an executor needs none of them."""
+    if name in _MODULES:
+        return import_module(f"winch.compat.rq.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rq' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value

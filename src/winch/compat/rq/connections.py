@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import warnings
 from collections.abc import Generator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
-
-from redis import BlockingConnectionPool, ConnectionPool, Redis, SSLConnection, UnixDomainSocketConnection
-from redis import Connection as RedisConnection
 
 from winch import codec
 from winch.callables import Admission
@@ -21,8 +19,6 @@ from winch.errors import EncodeError
 from winch.job import get_store, local_admission, use_admission
 from winch.options import Codec
 from winch.stores.contract import Store
-from winch.stores.redis.addresses import Address
-from winch.stores.sqlite import SQLiteStore
 
 __all__ = [
     "Connection",
@@ -43,8 +39,10 @@ class NoRedisConnectionException(Exception):
     """There is no connection to take from the stack."""
 
 
-_POOLS = (ConnectionPool, BlockingConnectionPool)
-_CONNECTIONS = (RedisConnection, SSLConnection, UnixDomainSocketConnection)
+_POOLS = ("ConnectionPool", "BlockingConnectionPool")
+_CONNECTIONS = ("Connection", "SSLConnection", "UnixDomainSocketConnection")
+"""Classes of redis-py whose settings are all in the URL."""
+
 _stack: list[Any] = []
 _fakes: dict[str, tuple[object, Store]] = {}
 _clients: dict[int, Any] = {}
@@ -56,7 +54,7 @@ def store_of(connection: Any = None) -> Store:
     admit_everything()
     if connection is None and _stack:
         connection = _stack[-1]
-    if not isinstance(connection, Redis):
+    if not _is_client(connection):
         return get_store(connection)
     if type(connection).__module__.partition(".")[0] == "fakeredis":
         store = _stand_in(connection)
@@ -66,22 +64,35 @@ def store_of(connection: Any = None) -> Store:
     return store
 
 
+def _is_client(connection: Any) -> bool:
+    """Whether it is a client of redis-py: who has made one has imported it."""
+    redis: Any = sys.modules.get("redis")
+    return redis is not None and isinstance(connection, redis.Redis)
+
+
 def _stand_in(fake: Any) -> Store:
     """For a client of fakeredis, which has no scripts: a store in memory, one for each of its servers."""
+    from winch.stores.sqlite import SQLiteStore
+
     settings = fake.connection_pool.connection_kwargs
     server = settings.get("server")
     key = f"{settings.get('host')}:{settings.get('port')}:{settings.get('db')}:{id(server)}"
     return _fakes.setdefault(key, (server, SQLiteStore(None)))[1]  # holds the server, so that its id stays its own
 
 
-def _address_of(client: Redis) -> str | None:
+def _address_of(client: Any) -> str | None:
     """The URL of a plain client: programs make a new one for each request, and share one store. None for other clients."""
-    pool = client.connection_pool
-    if type(pool) not in _POOLS or pool.connection_class not in _CONNECTIONS:
+    pool: Any = client.connection_pool
+    is_plain = _is_of_redis(pool.__class__, _POOLS) and _is_of_redis(pool.connection_class, _CONNECTIONS)
+    if not is_plain or pool.connection_kwargs.get("credential_provider") is not None:
         return None
-    if pool.connection_kwargs.get("credential_provider") is not None:
-        return None
+    from winch.stores.redis.addresses import Address
+
     return Address.of_client(client, "winch").url
+
+
+def _is_of_redis(kind: type, names: tuple[str, ...]) -> bool:
+    return kind.__module__ == "redis.connection" and kind.__name__ in names
 
 
 def client_of(store: Store) -> Any:
@@ -94,6 +105,8 @@ def client_of(store: Store) -> Any:
 
 
 def _client(url: str) -> Any:
+    from redis import Redis
+
     address, _, query = url.replace("valkey", "redis", 1).partition("?")
     kept = [(name, value) for name, value in parse_qsl(query) if name not in ("namespace", "deadline")]
     return Redis.from_url(f"{address}?{urlencode(kept)}" if kept else address)  # pyright: ignore[reportUnknownMemberType]

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import sys
-from pathlib import Path
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 
 __all__ = ["install", "is_installed"]
 
 _PACKAGE = __name__.rpartition(".")[0]
-_OWN = frozenset({"__main__", "executing", "executing_installed"})
-"""Modules that RQ does not have, and that do something when they are imported."""
+
+
+class _Alias(MetaPathFinder, Loader):
+    """Finds `rq.job` as `winch.compat.rq.job`: the same module under a second name."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002 - the signature of a finder
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> ModuleSpec | None:
+        """A module below `rq`, if compat has it."""
+        top, _, name = fullname.partition(".")
+        if top != "rq" or PathFinder.find_spec(f"{_PACKAGE}.{name}", sys.modules[_PACKAGE].__path__) is None:
+            return None
+        return ModuleSpec(fullname, self)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module under its own name."""
+        module = import_module(_PACKAGE + spec.name.removeprefix("rq"))
+        spec.loader_state = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """It has been executed: give it back what the import has taken for its own."""
+        alias = module.__spec__
+        module.__spec__ = None if alias is None else alias.loader_state
 
 
 def is_installed() -> bool:
@@ -33,8 +60,5 @@ def install() -> None:
         raise RuntimeError(
             "RQ itself has been imported already: call winch.compat.rq.install() before the first import"
         )
-    folder = [str(Path(__file__).parent)]
-    names = [found.name for found in pkgutil.iter_modules(folder) if found.name not in _OWN]
-    sys.modules["rq"] = importlib.import_module(_PACKAGE)
-    for name in names:
-        sys.modules[f"rq.{name}"] = importlib.import_module(f"{_PACKAGE}.{name}")
+    sys.meta_path.insert(0, _Alias())
+    sys.modules["rq"] = sys.modules[_PACKAGE]

@@ -10,11 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.compat.side import REAL
-from winch import codec
-from winch.compat.rq import connections
-from winch.job import use_admission
-from winch.running.showing import Showing, show_as
+from tests.compat.side import REAL, leave_no_trace
 
 
 @pytest.fixture(autouse=True)
@@ -29,11 +25,7 @@ def as_before() -> Iterator[None]:
     for logger, level, propagate, handlers in before:
         logger.setLevel(level)
         logger.propagate, logger.handlers[:] = propagate, handlers
-    connections.forget()
-    use_admission(None)
-    codec.permit_pickle(False)
-    codec.otherwise(None)
-    show_as(Showing())
+    leave_no_trace()
 
 
 @pytest.fixture

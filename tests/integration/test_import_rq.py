@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -24,8 +25,22 @@ from winch.states import JobStatus
 from winch.stores import open_store
 from winch.stores.contract import Store
 
-rq: Any = pytest.importorskip("rq")
 S = JobStatus
+
+
+@pytest.fixture(scope="module")
+def rq() -> Iterator[Any]:
+    """RQ itself: the tests of winch.compat.rq let `import rq` find winch, in this process too."""
+    stand_ins = [finder for finder in sys.meta_path if type(finder).__module__.startswith("winch")]
+    modules = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "rq"}
+    sys.meta_path[:] = [finder for finder in sys.meta_path if finder not in stand_ins]
+    for name in modules:
+        del sys.modules[name]
+    yield pytest.importorskip("rq")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "rq"]:
+        del sys.modules[name]
+    sys.modules.update(modules)
+    sys.meta_path[:0] = stand_ins
 
 
 @pytest.fixture
@@ -49,7 +64,7 @@ def job(store: Store, rq_job: Any) -> Job[Any]:
     return Job[Any].fetch(rq_job.id, store)
 
 
-def test_jobs_arrive_with_what_was_asked_for(database: Any, store: Store) -> None:
+def test_jobs_arrive_with_what_was_asked_for(rq: Any, database: Any, store: Store) -> None:
     """Calls, options, order, times and dependencies are those of RQ; RQ keeps nothing."""
     queue = rq.Queue("mail", connection=database)
     first = queue.enqueue(
@@ -80,7 +95,7 @@ def test_jobs_arrive_with_what_was_asked_for(database: Any, store: Store) -> Non
     assert rq.Queue("mail", connection=database).count == 0
 
 
-def test_failed_jobs_stay_failed(database: Any, store: Store) -> None:
+def test_failed_jobs_stay_failed(rq: Any, database: Any, store: Store) -> None:
     """With their traceback, and can be requeued."""
     queue = rq.Queue("mail", connection=database)
     failed = queue.enqueue("os.path.join")
@@ -93,7 +108,7 @@ def test_failed_jobs_stay_failed(database: Any, store: Store) -> None:
     assert moved.is_queued
 
 
-def test_a_move_that_was_interrupted_is_run_again(database: Any, store: Store) -> None:
+def test_a_move_that_was_interrupted_is_run_again(rq: Any, database: Any, store: Store) -> None:
     """What had left RQ and not arrived arrives; what had arrived, and has even finished, is not enqueued once more."""
     queue = rq.Queue("mail", connection=database)
     taken, arrived = queue.enqueue("shop.send", 1), queue.enqueue("shop.send", 2)
@@ -109,7 +124,7 @@ def test_a_move_that_was_interrupted_is_run_again(database: Any, store: Store) -
     assert Move(source, store).run(["mail"]).moved == {}
 
 
-def test_what_cannot_be_moved_stays_in_rq(database: Any, store: Store) -> None:
+def test_what_cannot_be_moved_stays_in_rq(rq: Any, database: Any, store: Store) -> None:
     """Methods of objects, arguments that cannot travel, and children of those; each with its reason, in its place."""
     queue = rq.Queue("mail", connection=database)
     method = queue.enqueue(Path("x").joinpath, "y")
@@ -135,7 +150,7 @@ def run(*words: str, code: int = 0) -> Result:
     return result
 
 
-def test_the_command_asks_for_consent(database: Any, redis_url: str, tmp_path: Path) -> None:
+def test_the_command_asks_for_consent(rq: Any, database: Any, redis_url: str, tmp_path: Path) -> None:
     """Pickles are not loaded without it; a dry run counts and loads none."""
     url = f"sqlite:///{tmp_path}/jobs.db"
     rq.Queue("mail", connection=database).enqueue("shop.send", 1)

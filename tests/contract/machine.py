@@ -95,6 +95,8 @@ CLIENTS: tuple[str, ...] = ("c1", "c2", "c3", "c4")
 GROUPS = ("g", "h")
 DONE = b"done"  # no rolled payload is as long
 KIND = {"finished": 4, "failed": 2, "retry": 2, "returned": 1, "stopped": 1, "repeat": 1}
+PLAIN = 0.4
+"""So often all that ends has finished, and so often nothing begins: the turns that most are."""
 CONTROL = {"cancel": 4, "requeue": 4, "delete": 2, "promote": 2, "pause": 1, "annotate": 1, "empty": 1, "forget": 1}
 CRON = {"put_entries": 3, "remove_entry": 1, "pause_entry": 1, "fire_entry": 4}
 ENTRIES = ("e", "f", "g")
@@ -188,10 +190,11 @@ class StoreBesideModel(RuleBasedStateMachine):
         """What became of most of these claims, and now and then of one that is held no more."""
         chosen = dice.some(held, 0.6) + dice.some(self.lost[-3:], 0.05)
         dice.shuffle(chosen)
-        return [self.roll_outcome(dice, each) for each in chosen]
+        kinds = {"finished": 1} if dice.hit(PLAIN) else KIND
+        return [self.roll_outcome(dice, each, kinds) for each in chosen]
 
-    def roll_outcome(self, dice: Dice, held: Held) -> Outcome:
-        kind = cast("OutcomeKind", dice.of(KIND))
+    def roll_outcome(self, dice: Dice, held: Held, kinds: Mapping[str, int]) -> Outcome:
+        kind = cast("OutcomeKind", dice.of(kinds))
         return Outcome(
             *held,
             kind,
@@ -413,7 +416,7 @@ class StoreBesideModel(RuleBasedStateMachine):
         room = dice.choice([9, 5, 3, 2, 0])
         before = self.held(executor)
         outcomes = self.roll_outcomes(dice, before)
-        begins = dice.some(before, 0.7)
+        begins = [] if dice.hit(PLAIN) else dice.some(before, 0.7)
         settled = {outcome.token for outcome in outcomes}
         note(f"turn of {executor}: {outcomes} {begins} {queues} {room}")
         self.lanes[executor] += 1

@@ -49,7 +49,7 @@ def test_every_part_is_used(path: Path) -> None:
 
 def test_functions_that_are_not_called_are_left_out() -> None:
     """A script carries only what it needs."""
-    assert "local function hand_out" in scripts.script("turn").text.decode()
+    assert "local function hand_out" in scripts.script("turn_any").text.decode()
     assert "local function hand_out" not in scripts.script("cancel").text.decode()
 
 
@@ -83,6 +83,6 @@ def test_nothing_undefined_is_called(verb: str) -> None:
 
 def test_what_is_called_everywhere_is_written_out() -> None:
     """A test of a bit is no call, with the constants in their places."""
-    text = scripts.script("turn").text.decode()
+    text = scripts.script("turn_any").text.decode()
     assert "if (bit.band(features, 2) ~= 0) then" in text
     assert "has(" not in text

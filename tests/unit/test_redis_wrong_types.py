@@ -580,8 +580,10 @@ def test_a_queue_in_trouble_is_not_claimed_from(store: RedisStore, client: Redis
     """Others are served, nobody is told to come again at once, and no marker wakes anybody."""
     put(store, job(queue="a"), job(queue="b"))
     executor = lane(store)
-    client.delete("{winch}:marker:a", f"{{winch}}:{family}:a")
+    client.delete(f"{{winch}}:{family}:a")
     client.set(f"{{winch}}:{family}:a", "something else")
+    executor.worker.beat()  # a turn looks for suspects if there are some, which a beat notices
+    client.delete("{winch}:marker:a")
     told = claim_from(executor, "a", "b")
     assert ([claim.queue for claim in told.claims], told.more, told.alone) == (["b"], False, False)
     assert not client.exists("{winch}:marker:a")

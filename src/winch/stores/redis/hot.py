@@ -39,6 +39,7 @@ from winch.stores.redis.records import (
     pack_plain_jobs,
     pack_tally_key,
 )
+from winch.stores.redis.turns import TurnScripts
 from winch.stores.redis.waiting import ListWaiter, ask_again
 
 __all__ = ["HotVerbs", "translated", "warn_of_loss"]
@@ -70,6 +71,7 @@ class HotVerbs:
     """The verbs of `winch.stores.contract.HotPath`."""
 
     _calls: Calls
+    _turns: TurnScripts
     _local: threading.local
 
     def enqueue(self, jobs: Sequence[NewJob], *, call: Call | None = None) -> Enqueued:
@@ -128,7 +130,8 @@ class HotVerbs:
         call = Call(executor, number)
         rest = _rest_of_turn(begins, queues, tally)
         sizes = (min(room, TURN_BATCH), len(outcomes), len(begins), len(queues), len(tally))
-        read = self._calls.begin_change("turn", call, "strict", *sizes, *pack_outcomes(outcomes), *rest)
+        is_plain = not begins and all(outcome.kind == "finished" for outcome in outcomes)
+        read = self._turns.begin(call, "strict", *sizes, *pack_outcomes(outcomes), *rest, is_plain=is_plain)
 
         def answer() -> Turn:
             try:
@@ -136,7 +139,7 @@ class HotVerbs:
             except OutOfMemory:
                 # Settling goes on, without results; the number is the same, so it happens once (rule 37).
                 poor = pack_outcomes(outcomes, keep_results=False)
-                turn = _turn(self._calls.change("turn", call, "full", *sizes, *poor, *rest))
+                turn = _turn(self._calls.change("turn_any", call, "full", *sizes, *poor, *rest))
                 warn_of_loss(self._calls.address.place, outcomes)
                 return turn
 

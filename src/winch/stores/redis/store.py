@@ -17,6 +17,7 @@ from winch.stores.redis.groups import GroupVerbs
 from winch.stores.redis.hot import HotVerbs
 from winch.stores.redis.keys import prefix
 from winch.stores.redis.liveness import LivenessVerbs
+from winch.stores.redis.turns import TurnScripts
 
 __all__ = ["RedisStore"]
 
@@ -49,6 +50,7 @@ class RedisStore(HotVerbs, LivenessVerbs, ControlVerbs, CronVerbs, GroupVerbs):
         self.deadline = options.deadline
         self.created = False
         self._calls = Calls(address, prefix(options.namespace), options.deadline, self._open_for)
+        self._turns = TurnScripts(self._calls)
         self._local = threading.local()
         self._told: dict[str, str] = {}
 

@@ -130,6 +130,7 @@ local may_be_more = prune(queues, 100) == 0 and 1 or 0
 prune_groups(100)
 for _, queue in ipairs(queues) do touched[queue] = true end
 finish()
+note_suspects(queues)
 sample(queues)
 local _, next_due = timers_of(own)
 local cron = tonumber(redis.call('HGET', P .. 'store', 'cron') or 0)

@@ -24,7 +24,7 @@ look('LLEN', P .. 'crew:' .. worker)
 goes_on_without_memory()
 if not known then
   local seat = redis.call('HINCRBY', P .. 'store', 'seat', 1)
-  redis.call('HSET', P .. 'x:' .. executor, '', struct.pack('<I4', seat) .. worker)
+  redis.call('HSET', P .. 'x:' .. executor, '', struct.pack(PLACE, seat, #worker, worker) .. string.rep(' ', 64))
   redis.call('HSET', P .. 'seats', seat, executor)
   redis.call('RPUSH', P .. 'crew:' .. worker, executor)
 end

@@ -1,87 +1,144 @@
--- Settles what is done, marks what has begun, fires, promotes and claims (contract: HotPath.turn; PROTOCOL rule 10).
+-- A turn in which plain jobs finish and plain jobs are claimed (contract: HotPath.turn; PROTOCOL rule 10). Whatever else a
+-- turn may meet is `turn_any`'s: this script notices it before it has changed anything. As in `enqueue`, it has few functions.
 --
 -- KEYS[1]  prefix
--- ARGV[1]  executor, the channel of its turns
--- ARGV[2]  number of the turn
--- ARGV[3]  "strict": refused as a whole at maxmemory; "full": goes on (the caller has dropped the results)
--- ARGV[4]  room
--- ARGV[5 to 8]  how many outcomes, begins, queues and increments follow, in this order:
---   id, packed outcome (parts/settle) · id, token · queue · field, count
+-- ARGV     those of `turn_any`: "strict", and nothing begins
 --
--- Guard    the executor is enlisted. An outcome settles only if its job is started in this executor's seat and token.
--- Returns  now, earliest due (ms, -1 none), more (0, 1), alone (0, 1), late tokens, claims: id, token, record ...
--- Errors   NOTENLISTED, STALECALL
+-- Guard    those of `turn_any`. At maxmemory the whole turn is refused.
+-- Returns  what `turn_any` does
+-- Errors   UNUSUAL (call `turn_any`)
 --- @include parts/call
---- @include parts/lapse
---- @include parts/claim
---- @include parts/fire
---- @include parts/promote
+--- @include parts/plain
 --- @include parts/metrics
 
 local EXECUTOR, ROOM = ARGV[1], tonumber(ARGV[4])
-local OUTCOMES, BEGINS, QUEUES, TALLY = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local FIRST_BEGIN = 9 + 2 * OUTCOMES
-local FIRST_QUEUE = FIRST_BEGIN + 2 * BEGINS
-local FIRST_TALLY = FIRST_QUEUE + QUEUES
+local FIRST_QUEUE = 9 + 2 * ARGV[5]
+local FIRST_TALLY = FIRST_QUEUE + ARGV[7]
+local UNUSUAL = redis.error_reply('UNUSUAL')
 
--- The answer of this turn given before, with those of its claims that are still held under their tokens.
-local function answer_again(kept)
-  local claims, held = kept[6], {}
-  for n = 1, #claims, 2 do
-    local id, token = claims[n], claims[n + 1]
-    local job = read(id)
-    if job and job.state == STARTED and job.token == token then
-      held[#held + 1], held[#held + 2], held[#held + 3] = id, token, encode(job)
+local place = redis.call('HGET', P .. 'x:' .. EXECUTOR, '')
+if not place or earlier_answer() then return UNUSUAL end
+local seat, worker = struct.unpack(PLACE, place)
+local name, suspect = unpack(redis.call('HMGET', P .. 'worker:' .. worker, 'name', 'suspect'))
+local last_token, schema, suspects = unpack(redis.call('HMGET', P .. 'store', 'token', 'schema', 'suspects'))
+if suspect or redis.call('EXISTS', P .. 'firing', P .. 'paused') > 0 then return UNUSUAL end
+
+-- Milliseconds until the first job of these queues is due, -1 if there is none.
+local function until_due()
+  if FIRST_TALLY == FIRST_QUEUE or redis.call('EXISTS', P .. 'due') == 0 then return -1 end
+  local first = math.huge
+  for _, at in ipairs(redis.call('ZMSCORE', P .. 'due', unpack(ARGV, FIRST_QUEUE, FIRST_TALLY - 1))) do
+    if at then first = math.min(first, at) end
+  end
+  return first < math.huge and math.max(first - NOW, 0) or -1
+end
+
+-- What gathers for the writes: by index the members that leave it and those that join it with their scores; records, and
+-- what claims make of records.
+local leaving, joining, written, dropped, claimed = {}, {}, {}, {}, {}
+
+local function list_of(lists, index)
+  local list = lists[index]
+  if not list then
+    list = {}
+    lists[index] = list
+  end
+  return list
+end
+
+local ended, run = {}, 0
+
+-- Takes note of an outcome. False if it is not plain.
+local function finish(id, packed)
+  local key = P .. 'j:' .. id
+  local record, queue, due, took = plain_end(redis.call('GET', key), packed, seat, name or '')
+  if not record or ended[id] then return false end
+  ended[id], ended[#ended + 1], run = true, id, run + took
+  local keys = look_at_way(queue)
+  local started = list_of(leaving, keys[STARTED])
+  started[#started + 1] = id
+  if record == '' then
+    dropped[#dropped + 1] = key
+  else
+    local finished = list_of(joining, keys[FINISHED])
+    finished[#finished + 1], finished[#finished + 2] = due, id
+    written[#written + 1], written[#written + 2] = key, record
+  end
+  return true
+end
+
+local token, room, bytes = math.max(MICROS, (last_token or 0) + 1), math.max(ROOM, 0), 0
+local got, busy, heads = {}, {}, {}
+
+-- Takes note of the claims of a queue's first jobs. Whether it is not all plain; whether there is more than a turn takes.
+local function claim_from(queue)
+  local index, count = P .. 'queued:' .. queue, 0
+  local ids = redis.call('ZRANGE', index, 0, math.max(room, 1) - 1)
+  if #ids == 0 then return true, false end
+  busy[#busy + 1] = queue
+  local started = list_of(joining, look_at_way(queue)[STARTED])
+  while count < #ids and room > 0 and bytes <= TURN_BYTES do
+    local id = ids[count + 1]
+    local key = P .. 'j:' .. id
+    local raw = redis.call('GET', key)
+    local flags, features, body, payload = plain_claim(raw)
+    if not flags then return false end
+    started[#started + 1], started[#started + 2] = token, id
+    claimed[#claimed + 1], claimed[#claimed + 2] = key, struct.pack(CLAIM, STARTED, flags, features, token, seat, NOW)
+    got[#got + 1], got[#got + 2], got[#got + 3] = id, token, #raw == body and raw or string.sub(raw, 1, body)
+    token, room, bytes, count = token + 1, room - 1, bytes + payload, count + 1
+  end
+  if count > 0 then heads[index] = count end
+  return true, count < #ids and room > 0
+end
+
+local next_due, more = until_due(), false
+if next_due == 0 then return UNUSUAL end
+for n = 9, FIRST_QUEUE - 1, 2 do
+  if not finish(ARGV[n], ARGV[n + 1]) then return UNUSUAL end
+end
+for first = FIRST_QUEUE, FIRST_TALLY - 1, GROUP do
+  local last = math.min(first + GROUP, FIRST_TALLY) - 1
+  if suspects and existing('suspects:', ARGV, first, last) > 0 then return UNUSUAL end
+  if existing('queued:', ARGV, first, last) > 0 then
+    for n = first, last do
+      local is_plain, is_more = claim_from(ARGV[n])
+      if not is_plain then return UNUSUAL end
+      more = more or is_more
     end
   end
-  kept[6] = held
-  return kept
 end
+if FIRST_TALLY < #ARGV then look_at_rows() end
 
--- Keeps the answer without the records.
-local function keep_turn(answer)
-  local got, claims = answer[6], {}
-  for n = 1, #got, 3 do claims[#claims + 1], claims[#claims + 2] = got[n], got[n + 1] end
-  keep({answer[1], answer[2], answer[3], answer[4], answer[5], claims})
-  return answer
+needs_memory()
+if #written > 0 then redis.call('MSET', unpack(written)) end
+if #dropped > 0 then redis.call('DEL', unpack(dropped)) end
+for n = 1, #claimed, 2 do redis.call('SETRANGE', claimed[n], 1, claimed[n + 1]) end
+for index, count in pairs(heads) do redis.call('ZREMRANGEBYRANK', index, 0, count - 1) end
+-- First those that join: a set that has grown past 128 members is kept as a skip list, a smaller one is searched from its head.
+for index, members in pairs(joining) do
+  if #members > 0 then redis.call('ZADD', index, unpack(members)) end
 end
-
-local function begin_all(seat)
-  for n = FIRST_BEGIN, FIRST_QUEUE - 1, 2 do
-    local job = read(ARGV[n])
-    if job and job.state == STARTED and job.seat == seat and job.token == tonumber(ARGV[n + 1]) then
-      job.flags, job.started = with(job.flags, BEGUN), NOW
-      write_claim(job)
-    end
+for index, members in pairs(leaving) do redis.call('ZREM', index, unpack(members)) end
+if #ended > 0 then
+  redis.call('HDEL', P .. 'x:' .. EXECUTOR, unpack(ended))
+  add_to_worker(worker, #ended, 0, run)
+end
+local held, claims = {}, {}
+for n = 1, #got, 3 do
+  held[#held + 1], held[#held + 2] = got[n], ''
+  claims[#claims + 1], claims[#claims + 2] = got[n], got[n + 1]
+end
+if #held > 0 then
+  redis.call('HSET', P .. 'x:' .. EXECUTOR, unpack(held))
+  redis.call('HSET', P .. 'store', 'token', token - 1)
+end
+if not schema then redis.call('HSET', P .. 'store', 'schema', SCHEMA) end
+add_tally(FIRST_TALLY, ARGV[8])
+for _, queue in ipairs(busy) do
+  if redis.call('EXISTS', P .. 'marker:' .. queue) == 0 and redis.call('EXISTS', P .. 'queued:' .. queue) == 1 then
+    redis.call('RPUSH', P .. 'marker:' .. queue, 1)
   end
 end
-
-local seat, worker = enlistment(EXECUTOR)
-if not seat then return redis.error_reply('NOTENLISTED') end
-local earlier = earlier_answer()
-if earlier then return earlier.err and earlier or answer_again(earlier) end
-local queues = {}
-for n = FIRST_QUEUE, FIRST_TALLY - 1 do queues[#queues + 1] = ARGV[n] end
-
-look_at_firing()
-look_at_pauses()
-local name = look('HGET', P .. 'worker:' .. worker, 'name') or ''
-count()
-local outcomes, due = read_outcomes(9, OUTCOMES, EXECUTOR, seat), timers_of(queues)
-if TALLY > 0 then look_at_rows() end
-
-if ARGV[3] == 'strict' then needs_memory() else goes_on_without_memory() end
-local late = settle_all(outcomes, EXECUTOR, seat, worker, name)
-begin_all(seat)
-add_tally(FIRST_TALLY, TALLY)
-fire(100)
-flush()
-lift()
-promote(due, 100)
-release_all()
-local to = claimer(EXECUTOR, seat, worker, ROOM)
-local more, alone = claim(to, queues)
-finish()
-mark_all(queues)
-local _, next_due = timers_of(queues)
-return keep_turn({NOW, next_due, more and 1 or 0, alone and 1 or 0, late, to.got})
+keep({NOW, next_due, more and 1 or 0, 0, {}, claims})
+return {NOW, next_due, more and 1 or 0, 0, {}, got}

@@ -1,8 +1,8 @@
 -- Claiming: look, read each record in a protected call, then remove (rule 11).
 --- @include parts/end_job
 --- @include parts/damage
+--- @include parts/plain
 
---- @constant TURN_BYTES 1000000
 -- where a turn stops to look for more when all that it has seen was expired, damaged or is blocked now
 --- @constant SCAN 200
 

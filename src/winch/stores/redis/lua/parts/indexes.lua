@@ -14,7 +14,6 @@ local timers = {}   -- queues whose earliest due time may have changed
 local seated = {}   -- seat -> executor
 local freed = {}    -- jobs with limits that have left a state; `returns` if their tokens go back
 local grouper       -- of parts/groups, once it is made
-local printed, print_of
 
 local function change(key, id, score)
   local ids = changes[key]
@@ -48,12 +47,6 @@ local function index_of(job)
   return P .. STATES[job.state] .. job.queue
 end
 
--- A number as a score. The jobs of a batch often expire together, and printing numbers is slow.
-local function text_of(number)
-  if number ~= printed then printed, print_of = number, string.format('%.0f', number) end
-  return print_of
-end
-
 local function score_in_index(job)
   if job.state == QUEUED or job.state == BLOCKED then return job.score end
   if job.state == STARTED or job.state == DEFERRED then return job.token end
@@ -70,7 +63,7 @@ end
 local function enlistment(executor)
   local kept = look('HGET', P .. 'x:' .. executor, '')
   if not kept then return nil end
-  return struct.unpack('<I4', kept), string.sub(kept, 5)
+  return struct.unpack(PLACE, kept)
 end
 
 -- The executor that holds a started job, and its worker.
@@ -140,6 +133,7 @@ local function flush_index(key, ids)
   end
   each_chunk('ZREM', key, gone)
   each_chunk('ZADD', key, come)
+  if #come > 0 and string.find(key, P .. 'suspects:', 1, true) then redis.call('HSET', P .. 'store', 'suspects', 1) end
 end
 
 -- Keeps the earliest due time of a queue, of jobs or tokens; an earlier one than before wakes the supervisors.
@@ -195,14 +189,6 @@ local function lift()
 end
 
 --- @include parts/limits
-
--- How many of the queues from `first` to `last` have a key of this kind: of fifty at one look, for a worker may name a thousand.
---- @constant GROUP 50
-local function existing(kind, queues, first, last)
-  local keys = {}
-  for n = first, last do keys[#keys + 1] = P .. kind .. queues[n] end
-  return redis.call('EXISTS', unpack(keys))
-end
 
 -- The markers of many queues. Where all have theirs, or none has work, nothing is to be done for any.
 local function mark_all(queues)

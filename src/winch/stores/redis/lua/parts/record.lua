@@ -88,6 +88,10 @@ local function with(bits, bit_) return bit.bor(bits, bit_) end
 local function without(bits, bit_) return bit.band(bits, bit.bnot(bit_)) end
 local function policy(job) return math.floor(job.flags / POLICY) end
 
+-- The field '' of an executor's hash `x:`: its seat and its worker. It is longer than 64 bytes, so that the server keeps the
+-- hash as a table; the other fields are the jobs that it holds, which it would else look for one by one.
+--- @constant PLACE '<I4Bc0'
+
 local function record_key(id) return P .. 'j:' .. id end
 
 -- Where the segments of a stored value begin, where the body ends, and the sizes of its payload and its queue's name. Nil if
@@ -172,6 +176,14 @@ local function is_ended(job) return job.state >= FINISHED end
 local function is_over(job) return job.state >= FINISHED and job.due > 0 and job.due <= NOW end
 
 local function extra_of(job) return string.sub(job.body, #job.body - job.extra_size + 1) end
+
+local printed, print_of
+
+-- A number as a score. The jobs of a batch often expire together, and printing numbers is slow.
+local function text_of(number)
+  if number ~= printed then printed, print_of = number, string.format('%.0f', number) end
+  return print_of
+end
 
 local function chunks(items, size)
   local first = 1 - size

@@ -1,21 +1,12 @@
 -- What became of claims: read all, then settle each that is still held under its token.
---
--- An outcome is two arguments: the job's id, and token kind reason run age delay flags length-of-result, result, detail.
 --- @include parts/end_job
 --- @include parts/attempt
 --- @include parts/damage
+--- @include parts/plain
 
---- @constant OUTCOME '<I8BBI8I8I8BI4'
---- @constant OUTCOME_SIZE 39
 --- @constant COUNTS 1
 --- @constant AT_FRONT 2
 local ENDS = {[0] = FINISHED, [1] = FAILED, [4] = STOPPED}
-
--- Whether a finished job has no past and nothing that only some jobs have, so that `finish_plain` may end it.
-local function is_plain(raw)
-  local form, _, flags, features = string.byte(raw, 1, 4)
-  return features == 0 and form % 2 == 1 and not has(flags, SUSPECT)
-end
 
 -- The records that outcomes are about, by id. Outcomes are in ARGV from `first` on, `count` of them. Those that the
 -- executor holds and whose records are damaged or gone are `broken`.
@@ -40,12 +31,6 @@ local function read_outcomes(first, count, executor, seat)
     end
   end
   return {first = first, last = first + 2 * count - 2, raws = raws, broken = look_at_broken(broken)}
-end
-
--- Whether a record is that of a job which is started under this token, in this seat (4 bytes).
-local function is_held(raw, packed, seat)
-  return raw and string.byte(raw, 2) == STARTED and string.sub(raw, 5, 11) == string.sub(packed, 1, 7)
-    and string.sub(raw, 12, 15) == seat
 end
 
 -- From `started` back to where it came from.
@@ -95,25 +80,20 @@ local function settle(job, outcome, worker)
   end
 end
 
--- Ends a plain job as `settle` and `end_job` would. Its new record is cut from the old one, in half the time.
-local function finish_plain(id, raw, outcome, executor, worker)
-  local start, body, _, queue = body_of(raw)
-  local keys = looked[string.sub(raw, start + 1, start + queue)]
+-- Ends a plain job, if it is one. Returns for how long it ran.
+local function finish_plain(id, raw, packed, executor, seat, worker)
+  local record, queue, due, run = plain_end(raw, packed, seat, worker)
+  if not record then return nil end
+  local keys = looked[queue]
   change(keys[STARTED], id, false)
   hold(executor, id, false)
-  local _, _, ttl = terms_of(raw, start)
-  if ttl == 0 then
+  if record == '' then
     redis.call('DEL', record_key(id))
-    return
+  else
+    redis.call('SET', record_key(id), record)
+    change(keys[FINISHED], id, due)
   end
-  local ended, due = NOW - outcome.age, ttl > 0 and NOW + ttl or 0
-  local started, result = ended - outcome.run, outcome.result
-  redis.call('SET', record_key(id),
-    struct.pack('<BBBBI7I4I6', string.byte(raw) + 1, FINISHED, without(string.byte(raw, 3), BEGUN), 0, 0, 0, started)
-      .. string.sub(raw, 22, 45) .. struct.pack('<I6', due) .. string.sub(raw, 52, 64) .. struct.pack('<I4', #result)
-      .. struct.pack(PAST, 1, 0, 0, outcome.reason, ended) .. string.sub(raw, SIZE + 1, body) .. result
-      .. history_entry(KIND_FINISHED, outcome.reason, worker, started, ended, outcome.detail))
-  change(keys[FINISHED], id, due == 0 and '+inf' or text_of(due))
+  return run
 end
 
 local function unpack_outcome(packed)
@@ -125,44 +105,32 @@ local function unpack_outcome(packed)
   }
 end
 
-local function add_to_worker(worker, finished, failed, run)
-  local key = P .. 'worker:' .. worker
-  if finished > 0 then redis.call('HINCRBY', key, 'finished', finished) end
-  if failed > 0 then redis.call('HINCRBY', key, 'failed', failed) end
-  if run > 0 then redis.call('HINCRBY', key, 'run', run) end
-end
-
--- Settles one outcome if its claim is held. Returns it, or nil.
-local function settle_if_held(id, raw, packed, executor, place, worker)
-  if not is_held(raw, packed, place) then return nil end
-  local outcome = unpack_outcome(packed)
-  if outcome.kind == KIND_FINISHED and is_plain(raw) then
-    finish_plain(id, raw, outcome, executor, worker)
-    return outcome
-  end
-  local job = decode(id, raw)
-  if not job then return nil end
+-- Settles one outcome if its claim is held. Returns its kind and for how long it ran, or nil.
+local function settle_if_held(id, raw, packed, executor, seat, worker)
+  local run = finish_plain(id, raw, packed, executor, seat, worker)
+  if run then return KIND_FINISHED, run end
+  local job, outcome = raw and decode(id, raw), unpack_outcome(packed)
+  if not job or job.state ~= STARTED or job.token ~= outcome.token or job.seat ~= seat then return nil end
   settle(job, outcome, worker)
-  return outcome
+  return outcome.kind, outcome.run
 end
 
 -- Settles them in order. Returns the tokens of those that were late.
 local function settle_all(outcomes, executor, seat, worker, name)
-  local place = struct.pack('<I4', seat)
-  local late, finished, failed, run = {}, 0, 0, 0
+  local late, finished, failed, ran = {}, 0, 0, 0
   for n = outcomes.first, outcomes.last, 2 do
     local id, packed = ARGV[n], ARGV[n + 1]
-    local outcome = settle_if_held(id, outcomes.raws[id], packed, executor, place, name)
-    if outcome then
+    local kind, run = settle_if_held(id, outcomes.raws[id], packed, executor, seat, name)
+    if kind then
       outcomes.raws[id] = nil
-      run = run + outcome.run
-      if outcome.kind == KIND_FINISHED or outcome.kind == KIND_REPEAT then finished = finished + 1 end
-      if outcome.kind == KIND_FAILED then failed = failed + 1 end
+      ran = ran + run
+      if kind == KIND_FINISHED or kind == KIND_REPEAT then finished = finished + 1 end
+      if kind == KIND_FAILED then failed = failed + 1 end
     else
       late[#late + 1] = struct.unpack('<I8', packed)
     end
   end
   drop_claims(outcomes.broken, executor, worker)
-  add_to_worker(worker, finished, failed, run)
+  add_to_worker(worker, finished, failed, ran)
   return late
 end

@@ -81,3 +81,14 @@ local function sample(queues)
     gauge(queue, 'oldest', math.max(age_of_head(queued), age_of_head(suspects)))
   end
 end
+
+-- Notes whether there are suspects at all: only then does a turn look for those of its queues.
+local function note_suspects(queues)
+  local found = 0
+  for first, last in chunks(queues, GROUP) do found = found + existing('suspects:', queues, first, last) end
+  if found > 0 then
+    redis.call('HSET', P .. 'store', 'suspects', 1)
+  else
+    redis.call('HDEL', P .. 'store', 'suspects')
+  end
+end

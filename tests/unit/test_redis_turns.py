@@ -9,7 +9,6 @@ import pytest
 from redis import Redis
 
 from winch.ids import new_id
-from winch.states import JobStatus
 from winch.stores.contract import Held, NewJob, Outcome, StoreOptions, Turn, WorkerInfo
 from winch.stores.redis import RedisStore
 

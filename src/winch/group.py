@@ -16,7 +16,7 @@ from winch.ids import new_id
 from winch.job import Connection, Job, current, get_store
 from winch.options import Callback, Duration, HasId, RunOptions, check_id, check_queue, seconds
 from winch.options.durations import retention
-from winch.stores.contract import ENQUEUE_BATCH, GroupRecord, NewGroup, Store
+from winch.stores.contract import ENQUEUE_CHUNK, GroupRecord, NewGroup, Store
 
 __all__ = ["Group", "GroupCounts"]
 
@@ -151,9 +151,9 @@ class Group:
             EnqueueError: As `Queue.enqueue_many`.
         """
         remaining = iter(calls)
-        first = list(islice(remaining, ENQUEUE_BATCH + 1))
+        first = list(islice(remaining, ENQUEUE_CHUNK + 1))
         putting = queue.using(group=self.name)
-        if 0 < len(first) <= ENQUEUE_BATCH:  # they come in one step
+        if 0 < len(first) <= ENQUEUE_CHUNK:  # they come in one step
             return putting.enqueue_many(first)
         with self:
             return putting.enqueue_many(chain(first, remaining))

@@ -15,7 +15,7 @@ from winch.job.making import Function, functions_of, new_job
 from winch.options import JobOptions
 from winch.queue.calls import NO_OPTIONS, Call
 from winch.queue.inlining import is_inline_everywhere, run_at_once
-from winch.stores.contract import ENQUEUE_BATCH, Enqueued, NewJob, Store
+from winch.stores.contract import ENQUEUE_CHUNK, Enqueued, NewJob, Store
 
 __all__ = ["Putting"]
 
@@ -133,7 +133,7 @@ class Putting:
 
     def _put_many_here(self, calls: Iterable[Call[Any]], options: JobOptions) -> list[Job[Any]]:
         store, remaining, jobs = get_store(self._connection), iter(calls), list[Job[Any]]()
-        while chunk := list(islice(remaining, ENQUEUE_BATCH)):
+        while chunk := list(islice(remaining, ENQUEUE_CHUNK)):
             new = [self._prepared(one, options) for one in chunk]
             made = _handles(store, new, store.enqueue(new))
             run_at_once(store, made, _functions(chunk, options))
@@ -142,7 +142,7 @@ class Putting:
 
     def _batches(self, calls: Iterable[Call[Any]], options: JobOptions) -> Iterator[list[NewJob]]:
         remaining = iter(calls)
-        while chunk := list(islice(remaining, ENQUEUE_BATCH)):
+        while chunk := list(islice(remaining, ENQUEUE_CHUNK)):
             yield [self._prepared(one, options) for one in chunk]
 
     def _prepared(self, one: Call[Any], options: JobOptions) -> NewJob:

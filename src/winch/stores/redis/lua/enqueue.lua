@@ -52,7 +52,7 @@ for n = 3, #ARGV, 2 do
   local score = back - shift
   entries[n - 2], entries[n - 1] = score, id
   records[n - 2] = P .. 'j:' .. id
-  records[n - 1] = head .. struct.pack('<d', score) .. times .. struct.pack('<I4', #payload) .. lengths .. before .. payload .. after
+  records[n - 1] = head .. struct.pack('<dc0I4', score, times, #payload) .. lengths .. before .. payload .. after
 end
 
 -- The first write: refused at maxmemory, or if a job is known, and then nothing has changed.

@@ -244,13 +244,13 @@ def claim_of(id: bytes, token: int, raw: bytes, now: int) -> Claim:
     payload += queue
     meta += payload
     enqueued |= enqueued_high << 32
-    attempts, fails, crashes, *_ = _past(raw)
+    attempts, fails, crashes = (0, 0, 0) if raw[0] % 2 else _past(raw)[:3]
     return Claim(
         token,
         unpack_id(id),
         raw[start:queue].decode(),
         raw[queue:payload],
-        _noted(raw[payload:meta])[1],
+        _noted(raw[payload:meta])[1] if meta > payload else b"",
         flags & _SUSPECT == _SUSPECT,
         fails,
         attempts,

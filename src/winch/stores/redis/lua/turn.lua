@@ -113,7 +113,7 @@ if FIRST_TALLY < #ARGV then look_at_rows() end
 needs_memory()
 if #written > 0 then redis.call('MSET', unpack(written)) end
 if #dropped > 0 then redis.call('DEL', unpack(dropped)) end
-for n = 1, #claimed, 2 do redis.call('SETRANGE', claimed[n], 1, claimed[n + 1]) end
+for n = 1, #claimed, 2 do redis.call('SETRANGE', claimed[n], '1', claimed[n + 1]) end
 for index, count in pairs(heads) do redis.call('ZREMRANGEBYRANK', index, 0, count - 1) end
 -- First those that join: a set that has grown past 128 members is kept as a skip list, a smaller one is searched from its head.
 for index, members in pairs(joining) do

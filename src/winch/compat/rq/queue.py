@@ -20,6 +20,7 @@ from winch.compat.rq.registry import (
     FailedJobRegistry,
     FinishedJobRegistry,
     ReadyJobRegistry,
+    RegistryOf,
     ScheduledJobRegistry,
     StartedJobRegistry,
 )
@@ -264,40 +265,13 @@ class Queue(Core):
         """Take a queued job out of the queue: it is canceled. Nothing happens if it is not queued here."""
         super().remove(job_or_id)
 
-    @property
-    def started_job_registry(self) -> StartedJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Jobs that run."""
-        return StartedJobRegistry(self.name, self.store, self.job_class)
-
-    @property
-    def finished_job_registry(self) -> FinishedJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Jobs that ended well and are still kept."""
-        return FinishedJobRegistry(self.name, self.store, self.job_class)
-
-    @property
-    def failed_job_registry(self) -> FailedJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Jobs that failed, or were stopped."""
-        return FailedJobRegistry(self.name, self.store, self.job_class)
-
-    @property
-    def deferred_job_registry(self) -> DeferredJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Jobs that wait for others."""
-        return DeferredJobRegistry(self.name, self.store, self.job_class)
-
-    @property
-    def scheduled_job_registry(self) -> ScheduledJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Jobs that are due later."""
-        return ScheduledJobRegistry(self.name, self.store, self.job_class)
-
-    @property
-    def canceled_job_registry(self) -> CanceledJobRegistry:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Jobs that were canceled."""
-        return CanceledJobRegistry(self.name, self.store, self.job_class)
-
-    @property
-    def ready_job_registry(self) -> ReadyJobRegistry:
-        """Always empty: a job whose dependencies are done is queued at once."""
-        return ReadyJobRegistry(self.name, self.store, self.job_class)
+    started_job_registry = RegistryOf(StartedJobRegistry)
+    finished_job_registry = RegistryOf(FinishedJobRegistry)
+    failed_job_registry = RegistryOf(FailedJobRegistry)
+    deferred_job_registry = RegistryOf(DeferredJobRegistry)
+    scheduled_job_registry = RegistryOf(ScheduledJobRegistry)
+    canceled_job_registry = RegistryOf(CanceledJobRegistry)
+    ready_job_registry = RegistryOf(ReadyJobRegistry)
 
     def __iter__(self) -> Iterator[Self]:  # pyright: ignore[reportIncompatibleMethodOverride] - RQ's way
         """The queue itself, so that it can stand for a list of queues."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, Self, TypeVar, overload
 
 from winch.compat.rq.connections import client_of, store_of
 from winch.compat.rq.job import Job
@@ -19,6 +19,7 @@ __all__ = [
     "FailedJobRegistry",
     "FinishedJobRegistry",
     "ReadyJobRegistry",
+    "RegistryOf",
     "ScheduledJobRegistry",
     "StartedJobRegistry",
     "clean_registries",
@@ -156,6 +157,28 @@ class ReadyJobRegistry(BaseRegistry):
     def get_job_ids(self, start: int = 0, end: int = -1, desc: bool = False, cleanup: bool = True) -> list[str]:  # noqa: ARG002
         """None."""
         return []
+
+
+Kind_co = TypeVar("Kind_co", bound=BaseRegistry, covariant=True)
+
+
+class RegistryOf(Generic[Kind_co]):
+    """A queue's attribute: its registry of a class.
+
+    Args:
+        kind: The class.
+    """
+
+    def __init__(self, kind: type[Kind_co]) -> None:
+        self._kind = kind
+        self.__doc__ = kind.__doc__
+
+    @overload
+    def __get__(self, queue: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, queue: Any, owner: type) -> Kind_co: ...
+    def __get__(self, queue: Any, owner: type) -> Self | Kind_co:
+        return self if queue is None else self._kind(queue.name, queue.store, queue.job_class)
 
 
 def clean_registries(queue: Any, exception_handlers: Any = None) -> None:

@@ -7,7 +7,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from winch.callables import import_object, path_of
 from winch.compat.rq.connections import client_of, store_of
@@ -50,6 +50,14 @@ class DequeueStrategy(StrEnum):
     DEFAULT = "default"
     ROUND_ROBIN = "round_robin"
     RANDOM = "random"
+
+
+class LogOptions(NamedTuple):
+    """What `work` is told about the log; see there."""
+
+    level: str | int | None
+    date_format: str
+    format: str
 
 
 class BaseWorker:
@@ -186,7 +194,7 @@ class BaseWorker:
         log_format: str = DEFAULT_LOGGING_FORMAT,
         max_jobs: int | None = None,
         max_idle_time: float | None = None,
-        with_scheduler: bool = False,
+        with_scheduler: bool = False,  # noqa: ARG002 - RQ's signature
         dequeue_strategy: DequeueStrategy | str | None = None,
     ) -> bool:
         """Work until a signal or a command comes, or until it is done.
@@ -204,7 +212,17 @@ class BaseWorker:
         Returns:
             Whether any job was done.
         """
+        log = LogOptions(logging_level, date_format, log_format)
+        return self._run(Until(burst, max_jobs, max_idle_time), str(dequeue_strategy or self.strategy), log)
+
+    def _run(self, until: Until, strategy: str, log: LogOptions) -> bool:
+        """What a kind of worker makes of `work`."""
         raise NotImplementedError
+
+    def _run_here(self, until: Until, strategy: str) -> bool:
+        loop = Loop(self.queues[0].store, self.name, self.queue_names(), strategy)
+        self.counts = loop.work(until, self.exception_handlers)
+        return self.counts.done > 0
 
     # ---- the others ----
 
@@ -264,36 +282,21 @@ class Worker(BaseWorker):
 
     processes: ClassVar[int] = 1
 
-    def work(
-        self,
-        burst: bool = False,
-        logging_level: str | int | None = None,
-        date_format: str = DEFAULT_LOGGING_DATE_FORMAT,
-        log_format: str = DEFAULT_LOGGING_FORMAT,
-        max_jobs: int | None = None,
-        max_idle_time: float | None = None,
-        with_scheduler: bool = False,
-        dequeue_strategy: DequeueStrategy | str | None = None,
-    ) -> bool:
-        """See `BaseWorker.work`."""
-        strategy = dequeue_strategy or self.strategy
+    def _run(self, until: Until, strategy: str, log: LogOptions) -> bool:
         if self._store.url == "sqlite://":
             logger.info("the jobs run in this process: no other one can see a store in memory")
-            return _loop(self, Until(burst, max_jobs, max_idle_time), strategy)
+            return self._run_here(until, strategy)
         try:
             handlers = [path_of(handler) for handler in self.exception_handlers]
         except UnimportableFunction as error:
             logger.warning("the jobs run in this process: %s", error)
-            return _loop(self, Until(burst, max_jobs, max_idle_time), strategy)
+            return self._run_here(until, strategy)
         return self._core(handlers).work(
-            burst=burst,
-            logging_level=logging_level,
-            date_format=date_format,
-            log_format=None if log_format == DEFAULT_LOGGING_FORMAT else log_format,
-            max_jobs=max_jobs,
-            max_idle_time=max_idle_time,
-            with_scheduler=with_scheduler,
-            dequeue_strategy=str(strategy),
+            logging_level=log.level,
+            date_format=log.date_format,
+            log_format=None if log.format == DEFAULT_LOGGING_FORMAT else log.format,
+            dequeue_strategy=strategy,
+            **until._asdict(),
         )
 
     def _core(self, handlers: Sequence[str]) -> Core:
@@ -324,28 +327,11 @@ def _own_paths() -> tuple[str, ...]:
     return (".", *(path for path in sys.path if path and not path.startswith(installed)))
 
 
-def _loop(worker: BaseWorker, until: Until, strategy: DequeueStrategy | str) -> bool:
-    loop = Loop(worker.queues[0].store, worker.name, worker.queue_names(), str(strategy))
-    worker.counts = loop.work(until, worker.exception_handlers)
-    return worker.counts.done > 0
-
-
 class SimpleWorker(BaseWorker):
-    """Runs the jobs in this process, one after the other."""
+    """Runs the jobs in this process, one after the other. It leaves the configuration of logging to the program."""
 
-    def work(
-        self,
-        burst: bool = False,
-        logging_level: str | int | None = None,  # noqa: ARG002 - for who calls it as the others
-        date_format: str = DEFAULT_LOGGING_DATE_FORMAT,  # noqa: ARG002
-        log_format: str = DEFAULT_LOGGING_FORMAT,  # noqa: ARG002
-        max_jobs: int | None = None,
-        max_idle_time: float | None = None,
-        with_scheduler: bool = False,  # noqa: ARG002
-        dequeue_strategy: DequeueStrategy | str | None = None,
-    ) -> bool:
-        """See `BaseWorker.work`. It leaves the configuration of logging to the program."""
-        return _loop(self, Until(burst, max_jobs, max_idle_time), dequeue_strategy or self.strategy)
+    def _run(self, until: Until, strategy: str, log: LogOptions) -> bool:  # noqa: ARG002 - see the class
+        return self._run_here(until, strategy)
 
 
 SpawnWorker = Worker

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from redis import Redis
 
+from tests.commands import run
 from winch import codec
-from winch.cli import main
 from winch.compat.moving import Move
 from winch.compat.rqdb import RQDatabase
 from winch.job import Job
@@ -143,20 +142,13 @@ def test_what_cannot_be_moved_stays_in_rq(rq: Any, database: Any, store: Store) 
     assert job(store, child).is_deferred
 
 
-def run(*words: str, code: int = 0) -> Result:
-    """Run the command."""
-    result = CliRunner().invoke(main, ["import-rq", *words])
-    assert result.exit_code == code, result.output
-    return result
-
-
 def test_the_command_asks_for_consent(rq: Any, database: Any, redis_url: str, tmp_path: Path) -> None:
     """Pickles are not loaded without it; a dry run counts and loads none."""
     url = f"sqlite:///{tmp_path}/jobs.db"
     rq.Queue("mail", connection=database).enqueue("shop.send", 1)
-    assert json.loads(run(redis_url, "-u", url, "--dry-run", "--json").stdout)["mail"]["queued"] == 1
-    assert "--trust-pickles" in run(redis_url, "-u", url, code=2).output
+    assert json.loads(run("import-rq", redis_url, "-u", url, "--dry-run", "--json").stdout)["mail"]["queued"] == 1
+    assert "--trust-pickles" in run("import-rq", redis_url, "-u", url, code=2).output
     assert rq.Queue("mail", connection=database).count == 1
-    assert "1 jobs moved, 0 left." in run(redis_url, "-u", url, "--trust-pickles").stdout
-    assert "0 jobs moved" in run(redis_url, "-u", url, "--trust-pickles").stdout
-    assert "does not answer" in run("redis://localhost:1", "-u", url, code=1).output
+    assert "1 jobs moved, 0 left." in run("import-rq", redis_url, "-u", url, "--trust-pickles").stdout
+    assert "0 jobs moved" in run("import-rq", redis_url, "-u", url, "--trust-pickles").stdout
+    assert "does not answer" in run("import-rq", "redis://localhost:1", "-u", url, code=1).output

@@ -1,12 +1,14 @@
-"""What unit tests share: a store in a file, with a short deadline. Those of Redis have a `store` of their own."""
+"""What unit tests share: a store in a file, with a short deadline, and a project. Those of Redis have a `store` of their own."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from winch.config import reset_settings
 from winch.stores.contract import StoreOptions
 from winch.stores.sqlite import SQLiteStore
 
@@ -23,3 +25,16 @@ def store(path: Path) -> Iterator[SQLiteStore]:
     store = SQLiteStore(path, StoreOptions(deadline=0.3))
     yield store
     store.close()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project, for commands; a store is made in it when it is used."""
+    for name in ("WINCH_URL", "WINCH_CONFIG"):
+        monkeypatch.setenv(name, "")  # so that what a command sets is undone
+        monkeypatch.delenv(name)
+    (tmp_path / "setup.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    reset_settings()
+    return tmp_path

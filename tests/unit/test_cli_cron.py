@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from winch.cli import main
-from winch.config import reset_settings
+from tests.commands import run
 from winch.cron import Cron
 from winch.ids import new_id
 from winch.queue import Queue
 from winch.stores import open_store
 
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project with a store."""
-    for name in ("WINCH_URL", "WINCH_CONFIG"):
-        monkeypatch.setenv(name, "")  # so that what a command sets is undone
-        monkeypatch.delenv(name)
-    (tmp_path / "setup.py").touch()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    reset_settings()
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("project")
 
 
 @pytest.fixture
@@ -37,13 +23,6 @@ def cron(project: Path) -> Cron:
     table.add("shop.report", "late", cron="30 2 * * *", zone="Europe/Berlin", name="nightly")
     table.add("shop.clean", every="10m", args=[7], name="clean")
     return table
-
-
-def run(*words: str, code: int = 0) -> Result:
-    """Run a command."""
-    result = CliRunner().invoke(main, words)
-    assert result.exit_code == code, result.output
-    return result
 
 
 def test_no_entries() -> None:

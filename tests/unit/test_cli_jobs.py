@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner, Result
 
+from tests.commands import run
 from tests.contract.helpers import lane, outcome
 from winch.cli import COMMANDS, main
-from winch.config import reset_settings
 from winch.queue import Queue
 from winch.stores import open_store
 
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project with a store."""
-    for name in ("WINCH_URL", "WINCH_CONFIG"):
-        monkeypatch.setenv(name, "")  # so that what a command sets is undone
-        monkeypatch.delenv(name)
-    (tmp_path / "setup.py").touch()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    reset_settings()
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("project")
 
 
 @pytest.fixture
@@ -42,13 +29,6 @@ def queue(project: Path) -> Queue:
     queue.enqueue("shop.send", "bob", job_id="two")
     queue.enqueue("shop.report", 2027, job_id="three")
     return queue
-
-
-def run(*words: str, code: int = 0) -> Result:
-    """Run a command."""
-    result = CliRunner().invoke(main, words)
-    assert result.exit_code == code, result.output
-    return result
 
 
 @pytest.mark.usefixtures("queue")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -19,7 +19,7 @@ from winch.worker import WorkerSettings, run_worker
 from winch.worker.order import split_weights
 from winch.worker.settings import Isolation, Order
 
-__all__ = ["AT_LEAST_ONE", "command", "logs", "settings_of"]
+__all__ = ["AT_LEAST_ONE", "code", "command", "exception_handlers", "logs", "settings_of"]
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 AT_LEAST_ONE = click.IntRange(min=1)
@@ -40,9 +40,42 @@ _LOGS = (
 )
 
 
+_CODE = (
+    click.option(
+        "-P", "--path", "paths", metavar="FOLDER", multiple=True, help="Folder with your code, may be repeated. [.]"
+    ),
+    click.option("--allow", multiple=True, help="Run these too, as 'shop.*'; '*': all. May be repeated."),
+    click.option(
+        "--import",
+        "imports",
+        metavar="MODULE",
+        multiple=True,
+        help="Module to import before the first job. May be repeated.",
+    ),
+)
+
+exception_handlers = click.option(
+    "--exception-handler",
+    "exception_handlers",
+    metavar="PATH",
+    multiple=True,
+    help="Function to call for each failed attempt. May be repeated.",
+)
+"""Add the option of that name."""
+
+
 def logs(command: F) -> F:
     """Add the options that say what is logged."""
-    for option in reversed(_LOGS):
+    return _with(_LOGS, command)
+
+
+def code(command: F) -> F:
+    """Add the options that say where the jobs' code is, and what of it may run."""
+    return _with(_CODE, command)
+
+
+def _with(options: Sequence[Callable[[F], F]], command: F) -> F:
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -56,17 +89,7 @@ def logs(command: F) -> F:
 )
 @click.option("--async-jobs", type=AT_LEAST_ONE, metavar="N", help="`async def` jobs at a time in one executor. [100]")
 @click.option("-n", "--name", metavar="NAME", help="A label. [host and pid]")
-@click.option(
-    "-P", "--path", "paths", metavar="FOLDER", multiple=True, help="Folder with your code, may be repeated. [.]"
-)
-@click.option("--allow", multiple=True, help="Run these too, as 'shop.*'; '*': all. May be repeated.")
-@click.option(
-    "--import",
-    "imports",
-    metavar="MODULE",
-    multiple=True,
-    help="Module to import before the first job. May be repeated.",
-)
+@code
 @click.option(
     "--cron",
     metavar="MODULE",
@@ -74,13 +97,7 @@ def logs(command: F) -> F:
     help="Module whose cron entries are written to the store at the start. May be repeated.",
 )
 @click.option("--order", type=click.Choice(get_args(Order)), help="How queues without weights take turns. [strict]")
-@click.option(
-    "--exception-handler",
-    "exception_handlers",
-    metavar="PATH",
-    multiple=True,
-    help="Function to call for each failed attempt. May be repeated.",
-)
+@exception_handlers
 @click.option(
     "--on-crash", metavar="PATH", multiple=True, help="Function to call for each crash of an executor. May be repeated."
 )

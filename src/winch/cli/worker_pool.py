@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from winch.cli.common import url_option
-from winch.cli.worker import AT_LEAST_ONE, logs, settings_of
+from winch.cli.worker import AT_LEAST_ONE, code, exception_handlers, logs, settings_of
 from winch.worker import run_worker
 
 __all__ = ["command"]
@@ -18,24 +18,8 @@ __all__ = ["command"]
 @url_option
 @click.option("-b", "--burst", is_flag=True, help="Stop when nothing is left to do.")
 @click.option("-n", "--num-workers", "processes", type=AT_LEAST_ONE, metavar="N", help="Processes that run jobs. [1]")
-@click.option(
-    "-P", "--path", "paths", metavar="FOLDER", multiple=True, help="Folder with your code, may be repeated. [.]"
-)
-@click.option("--allow", multiple=True, help="Run these too, as 'shop.*'; '*': all. May be repeated.")
-@click.option(
-    "--import",
-    "imports",
-    metavar="MODULE",
-    multiple=True,
-    help="Module to import before the first job. May be repeated.",
-)
-@click.option(
-    "--exception-handler",
-    "exception_handlers",
-    metavar="PATH",
-    multiple=True,
-    help="Function to call for each failed attempt. May be repeated.",
-)
+@code
+@exception_handlers
 @logs
 @click.argument("queues", nargs=-1)
 def command(**options: Any) -> None:

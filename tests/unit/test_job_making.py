@@ -9,8 +9,24 @@ from typing import Any
 
 import pytest
 
-from winch import Dependency, DuplicateJob, Job, JobStatus, NoSuchJob, Queue, call, current_job, task
+from winch import (
+    Callback,
+    Dependency,
+    DuplicateJob,
+    Job,
+    JobStatus,
+    Limit,
+    NoSuchJob,
+    Queue,
+    Webhook,
+    call,
+    current_job,
+    task,
+)
+from winch.codec import dumps_meta, head
 from winch.errors import InvalidJobOperation, InvalidOption, UnknownDependency
+from winch.job.making import new_job
+from winch.options import JobKeywords, JobOptions
 from winch.stores import open_store
 from winch.stores.contract import NewGroup, Store
 
@@ -263,3 +279,26 @@ def test_a_text_and_an_id_contradict_each_other(queue: Queue) -> None:
 def test_no_job_runs_here() -> None:
     """Outside a job there is no current one."""
     assert current_job() is None
+
+
+def test_jobs_that_share_their_options() -> None:
+    """Each has all of them, as if it had been given them alone; meta is what it holds at the moment."""
+    meta = {"run": 1}
+    keywords: JobKeywords = {
+        "retry": 3,
+        "meta": meta,
+        "limits": Limit("api", concurrency=2),
+        "on_success": [Callback("shop.then", in_attempt=True), "shop.done"],
+        "webhooks": Webhook("https://example.com/"),
+        "depends_on": Dependency(["one", "two"], on_failure="wait", enqueue_at_front=True),
+        "group": "all",
+    }
+    options = JobOptions.of(keywords)
+    first = new_job("q", add, (1,), {}, options)
+    meta["run"] = 2
+    second = new_job("q", add, (1,), {}, options)
+    assert second == new_job("q", add, (1,), {}, JobOptions.of(keywords))._replace(id=second.id)
+    assert first == second._replace(id=first.id, meta=dumps_meta({"run": 1}))
+    assert second.parents == ("one", "two")
+    assert [len(part) for part in (second.callbacks, second.limits)] == [2, 1]
+    assert head(second.payload).run.then == ("shop.then",)

@@ -60,10 +60,7 @@ def command(
     **options: Any,
 ) -> None:
     """Enqueue a call of FUNCTION, an import path like shop.mail.send_welcome."""
-    if schedule_in is not None and schedule_at is not None:
-        raise click.UsageError("--schedule-in and --schedule-at contradict each other.")
-    if schedule_in is not None and schedule_in < 0:
-        raise click.UsageError("--schedule-in takes 0 seconds or more: a job cannot run in the past.")
+    _check_times(schedule_in, schedule_at)
     if retry_interval and not retry_max:
         raise click.UsageError("--retry-interval is the wait before a retry: say with --retry-max how many there are.")
     call = arguments.parse(words)
@@ -86,3 +83,10 @@ def command(
         click.echo(f"Enqueued {job.description} with job-id '{job.id}'.")
         if spelling := arguments.meant_as_value(words):
             click.echo(f"note: arguments are sent as text. For a value write {spelling!r}.", err=True)
+
+
+def _check_times(schedule_in: float | None, schedule_at: datetime | None) -> None:
+    if schedule_in is not None and schedule_at is not None:
+        raise click.UsageError("--schedule-in and --schedule-at contradict each other.")
+    if schedule_in is not None and schedule_in < 0:
+        raise click.UsageError("--schedule-in takes 0 seconds or more: a job cannot run in the past.")

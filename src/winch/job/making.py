@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, replace
-from functools import cache
-from typing import Any, TypeAlias
+from functools import cache, lru_cache
+from typing import Any, NamedTuple, TypeAlias
 
 from winch.callables import path_of
 from winch.codec import dumps_call, dumps_meta, pickle_permitted
@@ -14,7 +14,7 @@ from winch.ids import new_id, unique_id
 from winch.job.callbacks import new_callbacks
 from winch.job.connecting import local_admission
 from winch.options import JobOptions, RunOptions
-from winch.stores.contract import NewJob, NewLimit
+from winch.stores.contract import NewCallback, NewJob, NewLimit, OnFailure
 
 __all__ = ["Function", "functions_of", "new_job"]
 
@@ -51,23 +51,22 @@ def new_job(
         _judge(path, f)
     if options.run.codec == "pickle":
         _judge_pickle()
-    depends = options.depends
-    run = _run_of(options) if options.callbacks else options.run
+    shared = _shared(options)
     return NewJob(
         id=_id(path, args, kwargs, options) if options.unique else options.job_id or new_id(),
         queue=queue,
-        payload=dumps_call(path, args, kwargs, run, depends.ids if depends else ()),
+        payload=dumps_call(path, args, kwargs, shared.run, shared.parents),
         priority=options.priority,
-        at_front=options.at_front or (depends is not None and depends.enqueue_at_front),
+        at_front=shared.at_front,
         delay=delay,
         ttl=options.ttl,
         result_ttl=options.result_ttl,
         failure_ttl=options.failure_ttl,
         meta=dumps_meta(options.meta) if options.meta else b"",
-        parents=depends.ids if depends else (),
-        on_failure=depends.on_failure if depends else "cancel",
-        callbacks=new_callbacks(options) if options.callbacks or options.webhooks else (),
-        limits=tuple(NewLimit(*astuple(limit)) for limit in options.limits) if options.limits else (),
+        parents=shared.parents,
+        on_failure=shared.on_failure,
+        callbacks=shared.callbacks,
+        limits=shared.limits,
         group=options.group or "",
     )
 
@@ -75,6 +74,31 @@ def new_job(
 def functions_of(f: Function, options: JobOptions) -> tuple[Function, ...]:
     """What a job calls in the end: its function, and its callbacks'."""
     return (f, *(callback.func for _, callback in options.callbacks)) if options.callbacks else (f,)
+
+
+class _Shared(NamedTuple):
+    """What has to be made of a job's options, and is the same for all jobs that are given these."""
+
+    run: RunOptions
+    at_front: bool
+    parents: tuple[str, ...]
+    on_failure: OnFailure
+    callbacks: tuple[NewCallback, ...]
+    limits: tuple[NewLimit, ...]
+
+
+@lru_cache(maxsize=16)
+def _shared(options: JobOptions) -> _Shared:
+    """Made once for all jobs of an `enqueue_many`, or of a queue with defaults."""
+    depends = options.depends
+    return _Shared(
+        _run_of(options) if options.callbacks else options.run,
+        options.at_front or (depends is not None and depends.enqueue_at_front),
+        depends.ids if depends else (),
+        depends.on_failure if depends else "cancel",
+        new_callbacks(options) if options.callbacks or options.webhooks else (),
+        tuple(NewLimit(*astuple(limit)) for limit in options.limits) if options.limits else (),
+    )
 
 
 def _run_of(options: JobOptions) -> RunOptions:

@@ -27,7 +27,8 @@ DEFAULT_TIMEOUT = 180.0
 MOST_CALLBACKS = 32
 """The most callbacks and webhooks of one job."""
 
-_EVENTS: tuple[CallbackEvent, ...] = ("success", "failure", "stopped")
+_EVENTS: Mapping[CallbackEvent, str] = {"success": "on_success", "failure": "on_failure", "stopped": "on_stopped"}
+_OF_RUN = ("timeout", "retry", "repeat", "description", "codec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,9 @@ class JobKeywords(TypedDict, total=False):
     group: HasId | str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class JobOptions:
-    """Everything that can be asked of a job at enqueue, checked.
+    """Everything that can be asked of a job at enqueue, checked. Hashed by identity: what is made of it is kept by it.
 
     Attributes:
         run: The part that travels in the payload.
@@ -144,7 +145,7 @@ class JobOptions:
     limits: tuple[Limit, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
     group: str | None = None
-    given: JobKeywords = field(default_factory=JobKeywords, compare=False, repr=False)
+    given: JobKeywords = field(default_factory=JobKeywords, repr=False)
 
     @classmethod
     def of(cls, keywords: JobKeywords) -> JobOptions:
@@ -156,32 +157,14 @@ class JobOptions:
         given: dict[str, Any] = {name: value for name, value in keywords.items() if value is not None}
         if not given:
             return DEFAULT_JOB
-        if given.get("job_id") and isinstance(given.get("unique"), str):
-            raise InvalidOption(
-                "job_id and unique='...' both make the id: give one of them (unique=True goes with job_id)"
-            )
-        if unknown := given.keys() - JobKeywords.__annotations__.keys():
-            raise InvalidOption(_unknown(unknown))
+        _check_together(given)
         values: dict[str, Any] = {name: _CHECKS[name](value) for name, value in given.items() if name in _CHECKS}
-        run = {
-            name: values.pop(name) for name in ("timeout", "retry", "repeat", "description", "codec") if name in values
-        }
-        callbacks: tuple[tuple[CallbackEvent, Callback], ...] = tuple(
-            (event, one)
-            for event in _EVENTS
-            if f"on_{event}" in given
-            for one in callbacks_of(given[f"on_{event}"], event)
-        )
+        run = _run_options({name: values.pop(name) for name in _OF_RUN if name in values})
+        callbacks = _callbacks(given)
         if len(callbacks) + len(values.get("webhooks", ())) > MOST_CALLBACKS:
             raise InvalidOption(f"a job has at most {MOST_CALLBACKS} callbacks and webhooks: let one of them do more")
-        built = RunOptions(**run) if run else DEFAULT_RUN
-        return cls(
-            run=DEFAULT_RUN if built == DEFAULT_RUN else built,
-            depends=Dependency.of(given.get("depends_on")),
-            callbacks=callbacks,
-            given=cast(JobKeywords, given),
-            **values,
-        )
+        depends = Dependency.of(given.get("depends_on"))
+        return cls(run=run, depends=depends, callbacks=callbacks, given=cast(JobKeywords, given), **values)
 
     def override(self, keywords: JobKeywords) -> JobOptions:
         """These options with others on top; None leaves one as it is.
@@ -191,6 +174,26 @@ class JobOptions:
         """
         more = {name: value for name, value in keywords.items() if value is not None}
         return JobOptions.of(cast(JobKeywords, {**self.given, **more})) if more else self
+
+
+def _check_together(given: Mapping[str, Any]) -> None:
+    """That these options exist and go together."""
+    if given.get("job_id") and isinstance(given.get("unique"), str):
+        raise InvalidOption("job_id and unique='...' both make the id: give one of them (unique=True goes with job_id)")
+    if unknown := given.keys() - JobKeywords.__annotations__.keys():
+        raise InvalidOption(_unknown(unknown))
+
+
+def _run_options(given: Mapping[str, Any]) -> RunOptions:
+    """The shared object where they are the defaults: it is not written into the payload."""
+    run = RunOptions(**given) if given else DEFAULT_RUN
+    return DEFAULT_RUN if run == DEFAULT_RUN else run
+
+
+def _callbacks(given: Mapping[str, Any]) -> tuple[tuple[CallbackEvent, Callback], ...]:
+    return tuple(
+        (event, one) for event, name in _EVENTS.items() if name in given for one in callbacks_of(given[name], event)
+    )
 
 
 def _unknown(names: Iterable[str]) -> str:

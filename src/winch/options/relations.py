@@ -80,14 +80,19 @@ class Dependency:
         parts = [one if isinstance(one, cls) else cls(cast("HasId | str", one)) for one in many]
         if not parts:
             return None
-        stated: set[OnFailure] = {one.on_failure for one in many if isinstance(one, cls)}
-        if len(stated) > 1:
-            raise InvalidOption(
-                f"depends_on mixes on_failure {' and '.join(sorted(stated))}: a job waits for all of them in one way"
-            )
+        stated = _stated([one for one in many if isinstance(one, cls)])
         at_front = any(part.enqueue_at_front for part in parts)
-        ids = [found for part in parts for found in part.ids]
-        return cls(ids, stated.pop() if stated else "cancel", enqueue_at_front=at_front)
+        return cls([found for part in parts for found in part.ids], stated, enqueue_at_front=at_front)
+
+
+def _stated(parts: Sequence[Dependency]) -> OnFailure:
+    """The one `on_failure` of several dependencies."""
+    stated: set[OnFailure] = {one.on_failure for one in parts}
+    if len(stated) > 1:
+        raise InvalidOption(
+            f"depends_on mixes on_failure {' and '.join(sorted(stated))}: a job waits for all of them in one way"
+        )
+    return stated.pop() if stated else "cancel"
 
 
 def _job_id(job: object) -> str:

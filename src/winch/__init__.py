@@ -11,8 +11,9 @@
 The names are loaded when they are first used, so that `import winch` costs nothing.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from winch.loading import lazy_names
 
 if TYPE_CHECKING:
     from winch.decorators import Task, task
@@ -100,17 +101,4 @@ _HOMES = {
     "winch.states": ("JobStatus",),
     "winch.worker": ("Worker",),
 }
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    """Load a public name (PEP 562)."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'winch' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOME[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    """The public names."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(globals(), _HOMES)

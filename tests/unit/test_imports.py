@@ -27,6 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "events",
             "identity",
             "ids",
+            "loading",
             "metrics",
             "polling",
         }

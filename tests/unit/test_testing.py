@@ -281,7 +281,7 @@ def test_the_plugin_loads_nothing() -> None:
         "print(sorted(name for name in set(sys.modules) - before if not name.startswith('importlib')))"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
-    assert run.stdout.strip() == "['winch', 'winch.testing', 'winch.testing.plugin']"
+    assert run.stdout.strip() == "['winch', 'winch.loading', 'winch.testing', 'winch.testing.plugin']"
 
 
 TEST = """

@@ -16,8 +16,9 @@ The fixtures come with the package (`plugin.py`). The names are loaded when they
 do not need them pay nothing.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from winch.loading import lazy_names
 
 if TYPE_CHECKING:
     from winch.testing.clock import FakeClock
@@ -27,24 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FakeClock", "MemoryStore", "drain", "enqueued", "inline", "use_store"]
 
-_HOME = {
-    "FakeClock": "winch.testing.clock",
-    "MemoryStore": "winch.testing.memory",
-    "drain": "winch.testing.draining",
-    "enqueued": "winch.testing.looking",
-    "inline": "winch.testing.memory",
-    "use_store": "winch.testing.memory",
+_HOMES = {
+    "winch.testing.clock": ("FakeClock",),
+    "winch.testing.draining": ("drain",),
+    "winch.testing.looking": ("enqueued",),
+    "winch.testing.memory": ("MemoryStore", "inline", "use_store"),
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name (PEP 562)."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'winch.testing' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOME[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    """The public names."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(globals(), _HOMES)

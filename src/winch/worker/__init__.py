@@ -3,8 +3,9 @@
 The names are loaded when they are first used: an executor, which lives in this package too, needs none of them.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from winch.loading import lazy_names
 
 if TYPE_CHECKING:
     from winch.worker.pool import WorkerPool
@@ -15,18 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["Worker", "WorkerPool", "WorkerSettings", "WorkerView", "run_worker", "state_of"]
 
 _HOMES = {
-    "Worker": "winch.worker.worker",
-    "WorkerPool": "winch.worker.pool",
-    "WorkerSettings": "winch.worker.settings",
-    "WorkerView": "winch.worker.view",
-    "run_worker": "winch.worker.worker",
-    "state_of": "winch.worker.view",
+    "winch.worker.pool": ("WorkerPool",),
+    "winch.worker.settings": ("WorkerSettings",),
+    "winch.worker.view": ("WorkerView", "state_of"),
+    "winch.worker.worker": ("Worker", "run_worker"),
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'winch.worker' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
-    return value
+__getattr__, __dir__ = lazy_names(globals(), _HOMES)

@@ -23,6 +23,7 @@ from winch.compat.rq.rate_limit import RateLimit
 from winch.compat.rq.repeat import Repeat
 from winch.compat.rq.version import VERSION
 from winch.compat.rq.webhook import Webhook
+from winch.loading import lazy_names
 
 if TYPE_CHECKING:
     from winch.compat.rq.worker import SimpleWorker, SpawnWorker, Worker
@@ -51,18 +52,12 @@ __all__ = [
 
 __version__ = VERSION
 
-_HOMES = dict.fromkeys(("SimpleWorker", "SpawnWorker", "Worker"), "winch.compat.rq.worker")
-
-
 _MODULES = frozenset({"command", "executions", "group", "results", "scheduler", "suspension", "timeouts", "worker"})
 """Those that `import rq` has RQ load, too."""
+
+_load, __dir__ = lazy_names(globals(), {"winch.compat.rq.worker": ("SimpleWorker", "SpawnWorker", "Worker")})
 
 
 def __getattr__(name: str) -> Any:
     """Load a worker, or a module of RQ's (PEP 562): an executor needs none of them."""
-    if name in _MODULES:
-        return import_module(f"winch.compat.rq.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'rq' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
-    return value
+    return import_module(f"winch.compat.rq.{name}") if name in _MODULES else _load(name)

@@ -46,7 +46,6 @@ LAZY: Mapping[tuple[str, str], str] = {
     ("winch.codec.envelope", "pickle"): "opt-in",
     ("winch.compat.rqdb", "pickle"): "only with consent",
     ("winch.compat.rq.connections", "redis"): "only where the store is Redis",
-    ("winch.compat.rq.connections", "winch.stores.redis.addresses"): "only where the store is Redis",
     ("winch.compat.rq.connections", "winch.stores.sqlite"): "only for fakeredis",
     ("winch.config", "tomllib"): "only where there is a file",
     ("winch.group", "asyncio"): "only for until_complete",

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from redis import Redis
 
 from winch.errors import InvalidURL
 from winch.stores import open_store
@@ -40,6 +41,15 @@ def test_the_same_address_is_the_same_store(tmp_path: Path, monkeypatch: pytest.
     assert open_store("sqlite:///jobs.db", deadline=1.0) is not store
     assert open_store("sqlite:///jobs.db?synchronous=full") is not store
     assert open_store("redis://localhost:1/0") is open_store("redis://localhost:1/0")
+
+
+def test_clients_that_connect_alike_share_a_store() -> None:
+    """A program may make one for each request; what differs in any setting has another store."""
+    store = open_store(Redis(port=1))
+    assert open_store(Redis(port=1, decode_responses=True)) is store
+    assert open_store("redis://localhost:1/0?namespace=winch") is store
+    assert open_store(Redis(port=1, db=1)) is not store
+    assert open_store(Redis(port=1, ssl=True)) is not open_store(Redis(port=1, ssl=True, ssl_ca_certs="/ca.pem"))
 
 
 def test_memory_is_one_store() -> None:

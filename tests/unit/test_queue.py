@@ -1,17 +1,20 @@
 """Queue: the ways to put jobs in, and what it shows."""
 
 import asyncio
+import gc
 import logging
 import os
 import pickle
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis, UnixDomainSocketConnection
 
 from winch import Call, Job, JobStatus, Queue, Retry, call, codec
 from winch.callables.importing import importing_for
@@ -22,6 +25,7 @@ from winch.errors import (
     EnqueuedDuringImport,
     InvalidJobOperation,
     InvalidOption,
+    InvalidURL,
     UnimportableFunction,
     UnknownDependency,
 )
@@ -445,3 +449,33 @@ assert pathlib.Path(".winch/jobs.db").exists()
     assert run.returncode == 0, run.stderr
     assert run.stderr.count(str(tmp_path)) >= 1
     assert run.stderr.count("jobs are kept in") == 1
+
+
+class OwnConnection(UnixDomainSocketConnection):
+    """A class that no URL names."""
+
+
+@pytest.mark.parametrize("kind", [UnixDomainSocketConnection, OwnConnection])
+def test_a_client_for_each_request(redis_url: str, kind: type[UnixDomainSocketConnection]) -> None:
+    """None of them is kept, and none of their stores that cannot be shared; a client has one store as long as it lives."""
+    clients: list[weakref.ref[Redis]] = []
+    stores: set[int] = set()
+    for _ in range(3):
+        client = Redis.from_url(redis_url)  # pyright: ignore[reportUnknownMemberType]
+        client.connection_pool.connection_class = kind  # pyright: ignore[reportAttributeAccessIssue] - too narrow
+        queue = Queue(connection=client)
+        queue.enqueue(send, 1)
+        assert queue.connection is Queue(connection=client).connection
+        clients.append(weakref.ref(client))
+        stores.add(id(queue.connection) if kind is UnixDomainSocketConnection else 0)
+        del client, queue
+    gc.collect()
+    assert [client() for client in clients] == [None, None, None]
+    assert len(stores) == 1
+    assert Queue(connection=redis_url).count == 3
+
+
+def test_what_is_no_connection() -> None:
+    """It is refused with a list of what is one."""
+    with pytest.raises(InvalidURL, match="redis://"):
+        Queue(connection=5).enqueue(send, 1)

@@ -2,11 +2,16 @@
 # redis-py leaves **kwargs without a type, so strict pyright cannot know its methods in full:
 # pyright: reportUnknownMemberType=false
 
+from ssl import TLSVersion
+from typing import Any
+
 import pytest
-from redis import Redis
+from redis import BlockingConnectionPool, Connection, ConnectionPool, Redis
+from redis.credentials import UsernamePasswordCredentialProvider
+from redis.sentinel import Sentinel
 
 from winch.errors import InvalidURL
-from winch.stores.redis.addresses import Address
+from winch.stores.redis.addresses import Address, url_of_client
 
 
 @pytest.mark.parametrize(
@@ -59,3 +64,45 @@ def test_what_is_no_address_is_refused(url: str) -> None:
     """The error names the address."""
     with pytest.raises(InvalidURL):
         Address.of_url(url, "shop")
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        Redis(),
+        Redis(host="host", port=7000, db=2, username="me", password="p/w", client_name="shop"),
+        Redis(host="::1"),
+        Redis(unix_socket_path="/run/redis.sock", db=3),
+        Redis(ssl=True),
+        Redis(ssl=True, ssl_ca_certs="/etc/my ca.pem", ssl_cert_reqs="none", ssl_check_hostname=False),
+        Redis.from_url("rediss://host/4?ssl_ca_certs=/etc/ca.pem"),
+        Redis(connection_pool=BlockingConnectionPool(host="host")),
+    ],
+)
+def test_the_url_of_a_client_says_all(client: Redis) -> None:
+    """A connection made from it has every setting of one that is made from the client."""
+    url = url_of_client(client, "shop")
+    assert url is not None
+    assert told(Address.of_url(url, "shop")) == told(Address.of_client(client, "shop"))
+
+
+def told(address: Address) -> dict[str, Any]:
+    """What a connection to there is and knows, apart from objects that are new for each."""
+    connection = address.connection(1.5)
+    kept = {name: value for name, value in vars(connection).items() if isinstance(value, str | int | float)}
+    return {"type": type(connection)} | kept | {"pid": 0}
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        Redis(ssl=True, ssl_min_version=TLSVersion.TLSv1_3),
+        Redis(credential_provider=UsernamePasswordCredentialProvider("me", "secret")),
+        Redis(password=b"secret"),  # pyright: ignore[reportArgumentType]
+        Redis(connection_pool=ConnectionPool(connection_class=type("Own", (Connection,), {}))),
+        Sentinel([("localhost", 1)]).master_for("main"),
+    ],
+)
+def test_a_client_that_no_url_describes(client: Redis) -> None:
+    """Whatever such a one has may be the secret of how it connects, so it is taken as it is."""
+    assert url_of_client(client, "shop") is None

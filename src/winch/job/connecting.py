@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias, cast
+from weakref import WeakKeyDictionary
 
 from winch import codec
 from winch.callables import Admission, project_root
@@ -20,14 +21,17 @@ Connection: TypeAlias = Any
 """A Store, a URL, a `redis.Redis`, or an import path such as `shop.redis:client`. None: `WINCH_URL`, else the project's."""
 
 _logger = logging.getLogger("winch")
-_opened: dict[str | int, tuple[object, Store]] = {}
+_opened: dict[str, Store] = {}
+_of_objects: WeakKeyDictionary[object, Store] = WeakKeyDictionary()
+"""By client: a program may make one for each request."""
+_told: set[str] = set()
 _admission: list[Admission] = []
 _url: list[str] = []
 _stand_ins: list[Store] = []
 
 
 def get_store(connection: Connection = None) -> Store:
-    """The store behind a connection, opened lazily; the same one for the same connection.
+    """The store behind a connection, opened lazily; the same one for the same connection, and for all clients that connect alike.
 
     Raises:
         InvalidURL: The text is not the address of a store.
@@ -38,14 +42,27 @@ def get_store(connection: Connection = None) -> Store:
     if _stand_ins:
         return _stand_ins[-1]
     target: Any = _default_url() if connection is None else connection
-    key = target if isinstance(target, str) else id(target)
-    known = _opened.get(key)
+    known = _opened.get(target) if isinstance(target, str) else _of_object(target)
     if known is None:
         store = open_store(target, deadline=settings().deadline)
-        known = _opened.setdefault(key, (target, store))  # holds the client, so that its id stays its own
-        if known[1] is store:
-            _logger.info("jobs are kept in %s", store.place)
-    return known[1]
+        kept = _opened if isinstance(target, str) else _of_objects
+        known = kept.setdefault(target, store)
+        _tell(known)
+    return known
+
+
+def _of_object(target: object) -> Store | None:
+    """What was opened for a client. Nothing for what cannot be one."""
+    try:
+        return _of_objects.get(target)
+    except TypeError:  # a number, a list: `open_store` says what a connection is
+        return None
+
+
+def _tell(store: Store) -> None:
+    if store.place not in _told:
+        _told.add(store.place)
+        _logger.info("jobs are kept in %s", store.place)
 
 
 def use_url(url: str) -> None:

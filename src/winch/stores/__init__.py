@@ -43,6 +43,9 @@ _lock = threading.Lock()
 def open_store(target: object, *, deadline: float = 5.0) -> Store:
     """The store at an address. In one process the same address and deadline are the same store.
 
+    That holds for clients, too: they are known by where they connect to and how. One for which a URL cannot tell that (of a
+    Sentinel, of a cluster, with settings that are objects) gets a store of its own.
+
     Args:
         target: A URL, an import path `package.module:attribute` of anything that is listed here, a `redis.Redis`, or a
             store, which is returned as it is.
@@ -56,7 +59,7 @@ def open_store(target: object, *, deadline: float = 5.0) -> Store:
     if _is_store(target):
         return cast("Store", target)
     if _is_redis(target):
-        return _redis_store(cast("Redis", target), StoreOptions(deadline=deadline))
+        return _of_client(cast("Redis", target), deadline)
     raise InvalidURL(f"an object of type {type(target).__name__} is no store. {_FORMS}")
 
 
@@ -152,6 +155,14 @@ def _sqlite_store(url: str, options: StoreOptions) -> Store:
     from winch.stores.sqlite import SQLiteStore
 
     return SQLiteStore(_path(urlsplit(url, allow_fragments=False)), options)
+
+
+def _of_client(client: Redis, deadline: float) -> Store:
+    """Programs make a client for each request: they share a store."""
+    from winch.stores.redis.addresses import url_of_client
+
+    url = url_of_client(client, "winch")
+    return _shared(url, deadline) if url else _redis_store(client, StoreOptions(deadline=deadline))
 
 
 def _redis_store(source: str | Redis, options: StoreOptions) -> Store:

@@ -39,10 +39,6 @@ class NoRedisConnectionException(Exception):
     """There is no connection to take from the stack."""
 
 
-_POOLS = ("ConnectionPool", "BlockingConnectionPool")
-_CONNECTIONS = ("Connection", "SSLConnection", "UnixDomainSocketConnection")
-"""Classes of redis-py whose settings are all in the URL."""
-
 _stack: list[Any] = []
 _fakes: dict[str, tuple[object, Store]] = {}
 _clients: dict[int, Any] = {}
@@ -56,10 +52,8 @@ def store_of(connection: Any = None) -> Store:
         connection = _stack[-1]
     if not _is_client(connection):
         return get_store(connection)
-    if type(connection).__module__.partition(".")[0] == "fakeredis":
-        store = _stand_in(connection)
-    else:
-        store = get_store(_address_of(connection) or connection)
+    is_fake = type(connection).__module__.partition(".")[0] == "fakeredis"
+    store = _stand_in(connection) if is_fake else get_store(connection)
     _clients.setdefault(id(store), connection)
     return store
 
@@ -78,21 +72,6 @@ def _stand_in(fake: Any) -> Store:
     server = settings.get("server")
     key = f"{settings.get('host')}:{settings.get('port')}:{settings.get('db')}:{id(server)}"
     return _fakes.setdefault(key, (server, SQLiteStore(None)))[1]  # holds the server, so that its id stays its own
-
-
-def _address_of(client: Any) -> str | None:
-    """The URL of a plain client: programs make a new one for each request, and share one store. None for other clients."""
-    pool: Any = client.connection_pool
-    is_plain = _is_of_redis(pool.__class__, _POOLS) and _is_of_redis(pool.connection_class, _CONNECTIONS)
-    if not is_plain or pool.connection_kwargs.get("credential_provider") is not None:
-        return None
-    from winch.stores.redis.addresses import Address
-
-    return Address.of_client(client, "winch").url
-
-
-def _is_of_redis(kind: type, names: tuple[str, ...]) -> bool:
-    return kind.__module__ == "redis.connection" and kind.__name__ in names
 
 
 def client_of(store: Store) -> Any:

@@ -14,13 +14,21 @@ from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
-from redis.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection, parse_url
+from redis.connection import (
+    AbstractConnection,
+    BlockingConnectionPool,
+    Connection,
+    ConnectionPool,
+    SSLConnection,
+    UnixDomainSocketConnection,
+    parse_url,
+)
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from winch.errors import InvalidURL
 
-__all__ = ["Address"]
+__all__ = ["Address", "url_of_client"]
 
 _OWN = ("namespace", "deadline")
 _SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
@@ -35,12 +43,15 @@ _PATHS = {
 _DROPPED = (
     "connection_class",
     "decode_responses",
+    "driver_info",
     "encoding",
     "encoding_errors",
     "event_dispatcher",
     "health_check_interval",
     "himport_registry",
     "legacy_responses",
+    "lib_name",
+    "lib_version",
     "max_connections",
     "parser_class",
     "protocol",
@@ -54,7 +65,10 @@ _DROPPED = (
     "socket_read_size",
     "socket_timeout",
 )
+_IN_URL = re.compile("host|port|path|db|username|password|client_name|ssl_[a-z_]+")
 _DROPPED_PREFIXES = ("maint_notifications", "maintenance_", "orig_", "oss_cluster")
+_POOLS = (ConnectionPool, BlockingConnectionPool)
+_CONNECTIONS = (Connection, SSLConnection, UnixDomainSocketConnection)
 
 
 def _keepalive_options() -> dict[int, int]:
@@ -197,14 +211,39 @@ def _sentinel_pool(parts: SplitResult) -> redis.ConnectionPool:
     return pool
 
 
+def url_of_client(client: redis.Redis | redis.RedisCluster, namespace: str) -> str | None:
+    """The URL of a client, if it says all that the client is set to.
+
+    None for a client of a Sentinel or a cluster, of a class of the user's, or with settings that are objects.
+    """
+    if isinstance(client, redis.RedisCluster):
+        return None
+    pool = client.connection_pool
+    if type(pool) not in _POOLS or pool.connection_class not in _CONNECTIONS:
+        return None
+    settings = {name: value for name, value in _clean(pool.connection_kwargs).items() if value is not None}
+    if not all(_IN_URL.fullmatch(name) and type(value) in (str, int, bool) for name, value in settings.items()):
+        return None
+    return _url_of(pool.connection_class, settings, namespace)
+
+
 def _url_of(kind: type[AbstractConnection], settings: Mapping[str, Any], namespace: str) -> str:
     """A URL for what a client is connected to."""
     user = quote(str(settings.get("username") or ""), safe="")
-    password = settings.get("password")
-    login = f"{user}:{quote(str(password), safe='')}@" if password else ""
+    password = quote(str(settings.get("password") or ""), safe="")
+    login = f"{user}:{password}@" if user or password else ""
     database = settings.get("db") or 0
+    options = _url_options(settings) | {"namespace": namespace}
     if issubclass(kind, UnixDomainSocketConnection):
-        return f"unix://{login}{settings.get('path', '')}?{urlencode({'db': database, 'namespace': namespace})}"
+        return f"unix://{login}{settings.get('path', '')}?{urlencode({'db': database} | options)}"
     scheme = "rediss" if issubclass(kind, SSLConnection) else "redis"
-    host, port = settings.get("host", "localhost"), settings.get("port", 6379)
-    return f"{scheme}://{login}{host}:{port}/{database}?{urlencode({'namespace': namespace})}"
+    host, port = str(settings.get("host", "localhost")), settings.get("port", 6379)
+    return f"{scheme}://{login}{f'[{host}]' if ':' in host else host}:{port}/{database}?{urlencode(options)}"
+
+
+def _url_options(settings: Mapping[str, Any]) -> dict[str, str]:
+    """A client's name and what it is told about TLS, as far as that is text, or yes or no."""
+    named = {name: value for name, value in settings.items() if name == "client_name" or name.startswith("ssl_")}
+    # Of what is yes or no, this alone is yes by default, and read as such from a URL.
+    off = {"ssl_check_hostname": "False"} if named.get("ssl_check_hostname") is False else {}
+    return {name: str(value) for name, value in named.items() if type(value) is str or value is True} | off

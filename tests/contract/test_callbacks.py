@@ -320,3 +320,14 @@ def test_callbacks_of_a_child(store: Store) -> None:
     store.promote()
     run(store, child)
     assert ids(store, "q", S.QUEUED) == [created(store, child, "success")]
+
+
+def test_callbacks_of_a_job_that_failed_elsewhere(store: Store) -> None:
+    """Those of other events are kept until it ends in that way; its birth is an end, and calls those of `failure`."""
+    parent = add(store, error=b"oh no", callbacks=ALL)
+    failure = created(store, parent, "failure")
+    assert ids(store, "q", S.QUEUED) == [failure]
+    run(store, failure)
+    store.requeue(parent)
+    run(store, parent)
+    assert ids(store, "q", S.QUEUED) == [created(store, parent, "success")]

@@ -15,6 +15,7 @@ import pytest
 from redis import Redis
 
 from tests.commands import run
+from tests.contract.helpers import run as finish
 from winch import codec
 from winch.compat.moving import Move
 from winch.compat.rqdb import RQDatabase
@@ -95,16 +96,21 @@ def test_jobs_arrive_with_what_was_asked_for(rq: Any, database: Any, store: Stor
 
 
 def test_failed_jobs_stay_failed(rq: Any, database: Any, store: Store) -> None:
-    """With their traceback, and can be requeued."""
+    """With their traceback, and can be requeued. RQ has called `on_failure`, so it stays behind; other callbacks do not."""
     queue = rq.Queue("mail", connection=database)
-    failed = queue.enqueue("os.path.join")
+    failed = queue.enqueue(
+        "os.path.join", on_success=rq.Callback("os.path.exists"), on_failure=rq.Callback("os.path.exists")
+    )
     rq.SimpleWorker([queue], connection=database).work(burst=True, logging_level="CRITICAL")
     assert sum(Move(RQDatabase(database), store).run(["mail"]).moved.values()) == 1
     moved = job(store, failed)
     assert moved.is_failed
     assert "TypeError" in (moved.exc_info or "")
+    assert Queue("mail", store).is_empty()
     moved.requeue()
     assert moved.is_queued
+    finish(store, moved.id)
+    assert [one.func_name for one in Queue("mail", store).jobs] == ["os.path.exists"]
 
 
 def test_a_move_that_was_interrupted_is_run_again(rq: Any, database: Any, store: Store) -> None:

@@ -118,7 +118,13 @@ class Move:
                 raise EncodeError(f"{error}; or --pickle, if the workers allow it") from error
             options["codec"] = "pickle"
             new = new_job(job.queue, call.function, call.args, call.kwargs, JobOptions.of(options), ceil(delay * 1000))
-        return new if job.kind != "failed" else new._replace(error=_error(job), parents=(), callbacks=())
+        return new if job.kind != "failed" else _failed(new, _error(job))
+
+
+def _failed(new: NewJob, error: bytes) -> NewJob:
+    """The job as one that has failed. RQ has called its `on_failure`; the other callbacks wait for a requeue."""
+    callbacks = tuple(one for one in new.callbacks if one.event != "failure")
+    return new._replace(error=error, parents=(), callbacks=callbacks)
 
 
 def _error(job: RQJob) -> bytes:

@@ -168,7 +168,7 @@ class NewJob(NamedTuple):
         limits: At most eight, each with a key of its own; see the module.
         group: The id of the group that it joins, `""` for none.
         error: For a job that has failed elsewhere and moves in: the detail of its attempt. It is created `failed`, reason
-            `raised`, and brings no parents and no callbacks.
+            `raised`, and brings no parents. Its callbacks of `failure` are called for that end, as for any other.
     """
 
     id: str

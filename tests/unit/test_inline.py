@@ -103,6 +103,11 @@ def failed(job: Job[Any], connection: Store, kind: type[BaseException], error: B
     calls.append(("failed", kind))
 
 
+def broken(*_: object) -> None:
+    """A callback that fails."""
+    raise KeyError("nobody")
+
+
 @pytest.fixture(autouse=True)
 def no_calls() -> None:
     """Each test begins without any."""
@@ -295,6 +300,20 @@ def test_another_worker_was_quicker(store: Store) -> None:
     waiting.join(timeout=30)
     assert not waiting.is_alive()
     assert (job.result(timeout=1), calls) == (1, [(1, 0)])
+
+
+def test_exception_handlers_hear_of_callbacks(store: Store) -> None:
+    """A callback is a job: if it fails they are told of it, not of the job that it is about."""
+    job = Queue("q", store).enqueue(add, 1, on_success=broken)
+    heard: list[tuple[str | None, str, type[BaseException], bool]] = []
+
+    def hear(failed: Job[Any], kind: type[BaseException], *_: object) -> None:
+        heard.append((failed.func_name, failed.origin, kind, failed.id == job.id))
+
+    with InlineWorker(store, handlers=[hear]) as worker:
+        assert len(list(worker.run_ready(store.queues))) == 2
+    assert heard == [(f"{__name__}.broken", "q", KeyError, False)]
+    assert job.get_status() is JobStatus.FINISHED
 
 
 def test_it_beats(queue: Queue, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

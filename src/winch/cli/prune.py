@@ -9,7 +9,7 @@ import click
 from winch.cli.choosing import run_change
 from winch.cli.common import url_option
 from winch.cli.types import duration
-from winch.states import ENDED, JobStatus
+from winch.states import ENDED
 
 __all__ = ["command"]
 
@@ -26,13 +26,15 @@ EXAMPLE
 @click.option("--pace", type=click.FloatRange(min=0, min_open=True), metavar="N", help="At most so many per second.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.argument("queues", nargs=-1)
-def command(url: str | None, **options: Any) -> None:
+def command(url: str | None, older: float, queues: tuple[str, ...], **options: Any) -> None:
     """Delete the jobs of QUEUES (default: all) that ended long ago, finished or not.
 
     Jobs go by themselves once their result_ttl or failure_ttl is over; this is for those that were to be kept longer.
     """
-    ended = tuple(state for state in JobStatus if state in ENDED)
-    everything = {"everything": True, "ids": (), "states": ended}
+    chosen = {"everything": True, "ids": (), "queues": queues, "states": tuple(ENDED), "older": older}
     run_change(
-        "deleted", lambda inspector, wanted, pace: inspector.delete(wanted, pace=pace), url, options | everything
+        "deleted",
+        lambda inspector, _, pace: inspector.prune(older, queues=queues, pace=pace),
+        url,
+        options | chosen,
     )

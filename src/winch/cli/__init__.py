@@ -21,6 +21,7 @@ COMMANDS = {
     "info": "Show queues and workers.",
     "list": "List jobs.",
     "job": "Show a job.",
+    "groups": "List groups of jobs.",
     "requeue": "Run jobs again.",
     "cancel": "Cancel jobs that have still to run.",
     "delete": "Delete jobs.",

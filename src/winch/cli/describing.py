@@ -9,7 +9,7 @@ from winch.errors import DecodeError
 from winch.inspector import function_of
 from winch.job import Job
 
-__all__ = ["as_data", "describe", "span"]
+__all__ = ["as_data", "describe", "iso_time", "span"]
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
@@ -51,7 +51,7 @@ def as_data(job: Job[Any]) -> dict[str, Any]:
         "started_at": _iso(job.started_at),
         "ended_at": _iso(job.ended_at),
         "due_at": _iso(job.due_at),
-        "expires_at": _iso_ms(record.expires_at),
+        "expires_at": iso_time(record.expires_at),
         "worker": record.worker,
         "attempts": [
             {
@@ -71,5 +71,6 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat(timespec="milliseconds")
 
 
-def _iso_ms(milliseconds: int) -> str | None:
+def iso_time(milliseconds: int) -> str | None:
+    """Milliseconds since the epoch as ISO 8601, None for 0."""
     return _iso(datetime.fromtimestamp(milliseconds / 1000).astimezone()) if milliseconds else None

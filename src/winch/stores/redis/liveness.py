@@ -15,8 +15,9 @@ from winch.stores.contract import Beat, Call, Held, Outcome, Retired, Waiter, Wo
 from winch.stores.redis.calls import Argument, Calls, OutOfMemory, Refusal
 from winch.stores.redis.hot import translated, warn_of_loss
 from winch.stores.redis.keys import hint_key, pack_id, unpack_id
-from winch.stores.redis.records import commands_of, pack_info, pack_outcomes, unpack_info
+from winch.stores.redis.records import pack_outcomes
 from winch.stores.redis.waiting import ListWaiter
+from winch.stores.redis.workers import commands_of, pack_info, unpack_info
 
 __all__ = ["LivenessVerbs"]
 

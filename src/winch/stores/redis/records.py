@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import lru_cache
 from struct import Struct
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from winch.states import ENDED, REASONS, STATES, JobStatus
 from winch.stores.contract import (
     AttemptRecord,
     Claim,
-    Command,
     JobRecord,
     NewJob,
     NewLimit,
@@ -21,24 +18,20 @@ from winch.stores.contract import (
     Outcome,
     OutcomeKind,
     TallyKey,
-    WorkerInfo,
 )
 from winch.stores.redis.keys import pack_id, unpack_id
 
 __all__ = [
     "STATES",
     "claim_of",
-    "commands_of",
     "damaged_record",
     "job_record",
-    "pack_info",
     "pack_job",
     "pack_jobs",
     "pack_outcome",
     "pack_plain_jobs",
     "pack_tally_key",
     "tally_key",
-    "unpack_info",
 ]
 
 # Python knows no integers of 6 or 7 bytes: each is read in two or three parts.
@@ -51,7 +44,6 @@ _OUTCOME = Struct("<QBBQQQBI")
 _NEW_JOB = Struct("<BBQHhBBIII")
 _ENTRY = Struct("<BI")
 _LIMIT = Struct("<IIQIH")
-_COMMAND = Struct("<IIHBB")
 _SIZE = Struct("<I")
 
 _STARTS: tuple[int, ...] = (0, 68, 85, 88, 105)
@@ -191,11 +183,6 @@ def pack_tally_key(key: TallyKey) -> bytes:
     return f"{key.queue}\n{key.function}\n{key.series}\n{key.bucket}".encode()
 
 
-def pack_info(info: WorkerInfo) -> bytes:
-    """What the store keeps of a worker and does not look into."""
-    return json.dumps(asdict(info)).encode()
-
-
 # ---- what comes out -------------------------------------------------------------------------------------------------
 
 
@@ -203,25 +190,6 @@ def tally_key(field: bytes) -> TallyKey:
     """The key that `pack_tally_key` packed."""
     queue, function, series, bucket = field.decode().split("\n")
     return TallyKey(queue, function, series, int(bucket))
-
-
-def unpack_info(raw: bytes) -> WorkerInfo:
-    """The worker that `pack_info` packed."""
-    fields: dict[str, Any] = json.loads(raw)
-    fields["queues"] = tuple(fields["queues"])
-    return WorkerInfo(**fields)
-
-
-def commands_of(raw: Sequence[bytes]) -> tuple[Command, ...]:
-    """Commands as `parts/command.lua` packs them."""
-    return tuple([_command(each) for each in raw])
-
-
-def _command(raw: bytes) -> Command:
-    number, low, middle, high, size = _COMMAND.unpack_from(raw)
-    end = _COMMAND.size + size
-    job, name = raw[end:], raw[_COMMAND.size : end].decode(errors="replace")
-    return Command(number, name, low | middle << 32 | high << 48, unpack_id(job) if job else "")
 
 
 def claim_of(id: bytes, token: int, raw: bytes, now: int) -> Claim:

@@ -14,8 +14,8 @@ from winch.codec import dumps_call
 from winch.errors import InvalidJobOperation, InvalidOption, NoSuchGroup, NoSuchJob, ResultInsideJob, ResultTimeout
 from winch.ids import new_id
 from winch.job import Connection, Job, current, get_store
-from winch.options import Callback, Duration, HasId, RunOptions, check_id, check_queue, seconds
-from winch.options.durations import retention
+from winch.options import Callback, Duration, HasId, RunOptions, check_id, check_queue
+from winch.options.durations import patience, retention
 from winch.stores.contract import ENQUEUE_CHUNK, GroupRecord, NewGroup, Store
 
 __all__ = ["Group", "GroupCounts"]
@@ -253,15 +253,15 @@ class Group:
             InvalidOption: `timeout` is negative or no duration.
         """
         refuse_during_import()
-        patience = _patience(timeout)
+        longest = patience(timeout, "wait")
         self._check_inside(inside_job)
-        left = patience
+        left = longest
         while True:
             span = ROUND if left is None else min(left, ROUND)
             record = self.connection.await_group(self.name, span)
             left = None if left is None else left - span
             if record is None or record.completed_at or (left is not None and left <= 0):
-                return self._completed(record, patience)
+                return self._completed(record, longest)
 
     async def until_complete(self, timeout: Duration | None = None, *, inside_job: bool = False) -> GroupCounts:  # noqa: ASYNC109 - the twin of `wait`
         """`wait` for coroutines: the event loop goes on meanwhile.
@@ -278,20 +278,20 @@ class Group:
         import asyncio
 
         refuse_during_import()
-        patience = _patience(timeout)
+        longest = patience(timeout, "wait")
         await asyncio.to_thread(self._check_inside, inside_job)
         wake, bell = os.pipe()
-        span = ROUND if patience is None else min(patience, ROUND)
+        span = ROUND if longest is None else min(longest, ROUND)
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(longest):
                 while True:
                     asking = asyncio.to_thread(self.connection.await_group, self.name, span, wake)
                     record = await _shielded(asking, bell)
-                    if record is None or record.completed_at or patience == 0:
-                        return self._completed(record, patience)
+                    if record is None or record.completed_at or longest == 0:
+                        return self._completed(record, longest)
         except TimeoutError:
             record = (await asyncio.to_thread(self.connection.get_groups, [self.name]))[0]
-            return self._completed(record, patience)
+            return self._completed(record, longest)
         finally:
             os.close(wake)
             os.close(bell)
@@ -304,13 +304,13 @@ class Group:
                 "that the group's jobs may need. Use on_complete, or wait(inside_job=True) if another worker runs them"
             )
 
-    def _completed(self, record: GroupRecord | None, patience: float | None) -> GroupCounts:
+    def _completed(self, record: GroupRecord | None, longest: float | None) -> GroupCounts:
         if record is None:
             raise NoSuchGroup(f"{self.connection.place} knows no group {self.name!r} any more", self.name)
         if not record.completed_at:
             held = f", and {record.holds} caller(s) still fill it" if record.holds else ""
             raise ResultTimeout(
-                f"group {self.name} is not completed within {patience or 0:g} s: "
+                f"group {self.name} is not completed within {longest or 0:g} s: "
                 f"{record.pending} of its {record.total} jobs have not ended{held}"
             )
         return _counts(record)
@@ -382,14 +382,6 @@ def _payload(group: str, callback: Callback) -> bytes:
 
 def _counts(record: GroupRecord) -> GroupCounts:
     return GroupCounts(*(getattr(record, name) for name in GroupCounts._fields))
-
-
-def _patience(timeout: Duration | None) -> float | None:
-    """Seconds to wait, None is without end."""
-    patience = None if timeout is None else seconds(timeout, "timeout")
-    if patience is not None and patience < 0:
-        raise InvalidOption(f"wait(timeout={timeout!r}): give 0 or more; leave it out to wait without end")
-    return patience
 
 
 async def _shielded(asking: Any, bell: int) -> Any:

@@ -6,13 +6,14 @@ from contextlib import suppress
 from typing import TypeVar
 
 from winch.callables import refuse_during_import
-from winch.errors import InvalidJobOperation, InvalidOption, ResultGone, ResultInsideJob, ResultTimeout
+from winch.errors import InvalidJobOperation, ResultGone, ResultInsideJob, ResultTimeout
 from winch.job.describing import no_result, why_no_result_yet
 from winch.job.history import History, Result
 from winch.job.inside import current
 from winch.job.view import ttl_seconds
 from winch.job.waiting import Ended, end_waiter, wait_for_end
-from winch.options import Duration, seconds
+from winch.options import Duration
+from winch.options.durations import patience
 from winch.states import ENDED, JobStatus
 from winch.stores.contract import JobRecord
 
@@ -45,16 +46,16 @@ class Awaiting(History[R_co]):
             InvalidJobOperation: It has not been enqueued.
         """
         self._check_waitable()
-        patience = _patience(timeout)
+        longest = patience(timeout, "result")
         record = self._store.get([self._id])[0]
         if record is not None and record.state not in ENDED:
             self._check_inside(inside_job)
             try:
-                record = wait_for_end(self._store, self._id, patience)
+                record = wait_for_end(self._store, self._id, longest)
             except TimeoutError as error:
                 if type(error) is not TimeoutError:
                     raise
-                record = self._ended_by_now(patience or 0)
+                record = self._ended_by_now(longest or 0)
         return self._outcome(record)
 
     def latest_result(self, timeout: Duration = 0) -> Result | None:
@@ -67,12 +68,12 @@ class Awaiting(History[R_co]):
             ResultInsideJob: It has not ended, and this is a job itself.
             InvalidOption: `timeout` is negative or no duration.
         """
-        patience = _patience(timeout)
-        if patience and self._look() not in (None, *ENDED):
+        longest = patience(timeout, "result")
+        if longest and self._look() not in (None, *ENDED):
             self._check_waitable()
             self._check_inside(False)
             with suppress(TimeoutError):
-                wait_for_end(self._store, self._id, patience)
+                wait_for_end(self._store, self._id, longest)
         return Result.fetch_latest(self)
 
     async def aresult(self, timeout: Duration | None = None, *, inside_job: bool = False) -> R_co:  # noqa: ASYNC109 - the twin of `result`
@@ -90,7 +91,7 @@ class Awaiting(History[R_co]):
         import asyncio
 
         self._check_waitable()
-        patience = _patience(timeout)
+        longest = patience(timeout, "result")
         if current.get() is not None and await asyncio.to_thread(self._look) not in (None, *ENDED):
             self._check_inside(inside_job)
         loop = asyncio.get_running_loop()
@@ -107,10 +108,10 @@ class Awaiting(History[R_co]):
         waiter = end_waiter(self._store)
         ticket = waiter.watch(self._id, deliver)
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(longest):
                 record = await future
         except TimeoutError:
-            record = await asyncio.to_thread(self._ended_by_now, patience or 0)
+            record = await asyncio.to_thread(self._ended_by_now, longest or 0)
         finally:
             waiter.forget(ticket)
         return self._outcome(record)
@@ -128,11 +129,11 @@ class Awaiting(History[R_co]):
                 "the other one may need. Use depends_on, or result(inside_job=True) if another worker runs it"
             )
 
-    def _ended_by_now(self, patience: float) -> JobRecord | None:
+    def _ended_by_now(self, longest: float) -> JobRecord | None:
         """When the time is over: the record of a job that ended at the last moment, None of one that is gone."""
         state = self._look()
         if state is not None and state not in ENDED:
-            raise ResultTimeout(why_no_result_yet(self._store, self.record, patience)) from None
+            raise ResultTimeout(why_no_result_yet(self._store, self.record, longest)) from None
         return None if state is None else self.record
 
     def _outcome(self, record: Ended) -> R_co:
@@ -150,13 +151,3 @@ class Awaiting(History[R_co]):
         if record.state is JobStatus.FINISHED:
             return self._value(record)
         raise no_result(record)
-
-
-def _patience(timeout: Duration | None) -> float | None:
-    """Seconds to wait for a result, None is without end."""
-    if timeout is None:
-        return None
-    number = seconds(timeout, "timeout")
-    if number < 0:
-        raise InvalidOption(f"result(timeout={timeout!r}): give 0 or more; leave it out to wait without end")
-    return number

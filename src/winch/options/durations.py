@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from winch.errors import InvalidOption
 
-__all__ = ["Duration", "milliseconds", "pause_time", "positive", "retention", "seconds", "time_limit"]
+__all__ = ["Duration", "milliseconds", "patience", "pause_time", "positive", "retention", "seconds", "time_limit"]
 
 Duration: TypeAlias = int | float | str | timedelta
 
@@ -81,3 +81,15 @@ def time_limit(value: Duration, name: str) -> float | None:
     """Seconds of a time limit, None for -1, which is without end."""
     number = seconds(value, name)
     return None if number == -1 else positive(value, name, " (-1 is without end)")
+
+
+def patience(timeout: Duration | None, way: str) -> float | None:
+    """Seconds to wait in `way(timeout=...)`, None is without end.
+
+    Raises:
+        InvalidOption: It is negative or no duration.
+    """
+    number = None if timeout is None else seconds(timeout, "timeout")
+    if number is not None and number < 0:
+        raise InvalidOption(f"{way}(timeout={timeout!r}): give 0 or more; leave it out to wait without end")
+    return number

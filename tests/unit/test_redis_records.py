@@ -56,7 +56,7 @@ def test_different_ids_stay_different(one: str, other: str) -> None:
         ("_CLAIM", "SIZE", "parts/record.lua"),
         ("_PAST", "PAST_SIZE", "parts/record.lua"),
         ("_TERMS", "TERMS_SIZE", "parts/record.lua"),
-        ("_OUTCOME", "OUTCOME_SIZE", "parts/settle.lua"),
+        ("_OUTCOME", "OUTCOME_SIZE", "parts/plain.lua"),
         ("_NEW_JOB", "NEW_JOB_SIZE", "parts/new_job.lua"),
     ],
 )
@@ -72,7 +72,7 @@ def test_sizes_agree(python: str, name: str, file: str) -> None:
         ("HEADER", "SIZE", "parts/record.lua"),
         ("PAST", "PAST_SIZE", "parts/record.lua"),
         ("TERMS", "TERMS_SIZE", "parts/record.lua"),
-        ("OUTCOME", "OUTCOME_SIZE", "parts/settle.lua"),
+        ("OUTCOME", "OUTCOME_SIZE", "parts/plain.lua"),
         ("NEW_JOB", "NEW_JOB_SIZE", "parts/new_job.lua"),
     ],
 )

@@ -11,7 +11,9 @@ from redis.credentials import UsernamePasswordCredentialProvider
 from redis.sentinel import Sentinel
 
 from winch.errors import InvalidURL
-from winch.stores.redis.addresses import Address, url_of_client
+from winch.stores.redis.addresses import Address
+from winch.stores.redis.driver import Driver, url_of_client
+from winch.stores.redis.wire import Server
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,8 @@ def test_a_clients_settings_are_taken_over() -> None:
     """Address and credentials are the client's, retries and decoding are not."""
     client = Redis(host="host", port=7000, db=2, password="p/w", decode_responses=True, socket_timeout=99)
     address = Address.of_client(client, "shop")
-    connection = address.connection(1.5)
+    assert isinstance(address.connector, Driver)
+    connection = address.connector.make(1.5)
     assert address.url == "redis://:p%2Fw@host:7000/2?namespace=shop"
     assert address.place == "redis://host:7000/2 (namespace shop)"
     assert connection.retry.get_retries() == 0
@@ -54,16 +57,45 @@ def test_a_clients_settings_are_taken_over() -> None:
         "redis+sentinel://host",
         "redis+sentinel://host/main/shop",
         "redis+cluster://host/3",
-        "redis://host?socket_timeout=x",
+        "redis://host?tiemout=5",
         "redis://:pw@host:6379/shop",
         "rediss://host/-1",
         "valkey://host/1/2",
+        "redis://host:port",
+        "redis://host?ssl_ca_certs=ca.pem",
+        "redis://host?db=x",
+        "unix://",
+        "redis+sentinel://host:port/main",
     ],
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
     """The error names the address."""
     with pytest.raises(InvalidURL):
         Address.of_url(url, "shop")
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("redis://", Server()),
+        ("redis://host", Server("host")),
+        ("redis://host?socket_timeout=5&health_check_interval=30", Server("host")),
+        ("valkey://[::1]:7000/3", Server("::1", 7000, database=3)),
+        ("redis://me:p%2Fw@host/3?db=4", Server("host", database=4, user="me", password="p/w")),
+        ("redis://host?username=me&password=pw&client_name=shop", Server("host", 6379, "", 0, "me", "pw", "shop")),
+        ("unix://:p%40w@/run/a%20b.sock?db=2", Server(path="/run/a b.sock", database=2, password="p@w")),
+        ("redis+cluster://me:pw@one:7000,two:7001", Server("one", 7000, user="me", password="pw")),
+    ],
+)
+def test_plain_addresses_need_no_client_library(url: str, server: Server) -> None:
+    """Without TLS the URL says all that there is to say to a server."""
+    assert Address.of_url(url, "shop").connector == server
+
+
+@pytest.mark.parametrize("url", ["rediss://host", "valkeys://host", "redis+sentinel://one,two/main"])
+def test_the_rest_is_left_to_redis_py(url: str) -> None:
+    """TLS and Sentinel are its business."""
+    assert isinstance(Address.of_url(url, "shop").connector, Driver)
 
 
 @pytest.mark.parametrize(
@@ -83,12 +115,14 @@ def test_the_url_of_a_client_says_all(client: Redis) -> None:
     """A connection made from it has every setting of one that is made from the client."""
     url = url_of_client(client, "shop")
     assert url is not None
-    assert told(Address.of_url(url, "shop")) == told(Address.of_client(client, "shop"))
+    Address.of_url(url, "shop")
+    plain = url.removesuffix("namespace=shop").rstrip("?&")
+    assert told(Driver.of_url(plain)) == told(Driver.of_client(client))
 
 
-def told(address: Address) -> dict[str, Any]:
+def told(driver: Driver) -> dict[str, Any]:
     """What a connection to there is and knows, apart from objects that are new for each."""
-    connection = address.connection(1.5)
+    connection = driver.make(1.5)
     kept = {name: value for name, value in vars(connection).items() if isinstance(value, str | int | float)}
     return {"type": type(connection)} | kept | {"pid": 0}
 

@@ -159,7 +159,7 @@ def _sqlite_store(url: str, options: StoreOptions) -> Store:
 
 def _of_client(client: Redis, deadline: float) -> Store:
     """Programs make a client for each request: they share a store."""
-    from winch.stores.redis.addresses import url_of_client
+    from winch.stores.redis.driver import url_of_client
 
     url = url_of_client(client, "winch")
     return _shared(url, deadline) if url else _redis_store(client, StoreOptions(deadline=deadline))

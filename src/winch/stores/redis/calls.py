@@ -1,6 +1,4 @@
 """The only caller of scripts: sends a call, reads its answer, and repeats it identically until one comes."""
-# redis-py leaves parts of its connections without types; what leaves this module is typed:
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from __future__ import annotations
 
@@ -13,21 +11,17 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-import hiredis
-from redis import exceptions
-from redis.connection import AbstractConnection
-
 from winch.errors import StoreError, StoreRefused, StoreUnavailable
 from winch.stores.contract import Call
 from winch.stores.redis.addresses import Address
 from winch.stores.redis.scripts import Script, script
+from winch.stores.redis.wire import Argument, Connection, ServerError, pack_command
 
-__all__ = ["Argument", "Calls", "Line", "OutOfMemory", "Refusal", "pack_command", "passes"]
-
-Argument = bytes | str | int | float
+__all__ = ["Argument", "Calls", "Line", "OutOfMemory", "Refusal", "passes"]
 
 _RETRIED = frozenset(
     {"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS", "UNBLOCKED", "MOVED", "ASK"}
+    | {"max number of clients"}
 )
 _ADVICE = {
     "OOM": "it is full (maxmemory): raise maxmemory, or let jobs be removed (result_ttl, failure_ttl)",
@@ -38,31 +32,13 @@ _ADVICE = {
     "MISCONF": "it cannot save its data and refuses writes: see the server's log",
     "NOSCRIPT": "it forgets scripts as soon as they are loaded",
 }
-# redis-py takes the code off the message of these.
-_CODES: tuple[tuple[type[Exception], str], ...] = (
-    (exceptions.OutOfMemoryError, "OOM"),
-    (exceptions.NoScriptError, "NOSCRIPT"),
-    (exceptions.BusyLoadingError, "LOADING"),
-    (exceptions.ReadOnlyError, "READONLY"),
-    (exceptions.NoPermissionError, "NOPERM"),
-    (exceptions.MasterDownError, "MASTERDOWN"),
-    (exceptions.ClusterDownError, "CLUSTERDOWN"),
-    (exceptions.TryAgainError, "TRYAGAIN"),
-    (exceptions.MovedError, "MOVED"),
-    (exceptions.AskError, "ASK"),
-    (exceptions.AuthenticationError, "WRONGPASS"),
-)
 _SETTING_UP = "Check the user, the password and the number of the database in the address"
 _find_code = re.compile(rf"\b({'|'.join((*_RETRIED, *_ADVICE))})\b").search
+_find_node = re.compile(r"MOVED \d+ (.*):(\d+)").search
 _find_key = re.compile(r"WRONGTYPE (\{.*?)(?: script: \w+, on @user_script.*)?$").search  # as parts/look.lua tells it
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.5
 _ATTEMPTS_PER_DEADLINE = 2.5
 """A silent server is given up on after this part of the deadline, so that there is time for a second attempt."""
-
-
-def pack_command(*words: Argument) -> bytes:
-    """A command as it goes over the wire."""
-    return hiredis.pack_command(words)  # pyright: ignore[reportArgumentType] - hiredis says "a tuple of one"
 
 
 class Refusal(StoreError):
@@ -76,14 +52,14 @@ class OutOfMemory(StoreRefused):
 class Line:
     """A connection of one thread, and the channel on which the thread numbers its calls."""
 
-    def __init__(self, connect: Callable[[float], AbstractConnection], timeout: float) -> None:
+    def __init__(self, connect: Callable[[float], Connection], timeout: float) -> None:
         self.pid = os.getpid()
         self.channel = os.urandom(12).hex()
         self.number = 0
         self.sent = False
         self._connect = connect
         self._timeout = timeout
-        self._connection: AbstractConnection | None = None
+        self._connection: Connection | None = None
         self._is_hasty = False
 
     def next_call(self) -> Call:
@@ -99,9 +75,9 @@ class Line:
                 self._open(within)
             connection = self._connection
             if connection is None:
-                raise exceptions.ConnectionError("the connection was closed by another thread")
+                raise ConnectionError("the connection was closed by another thread")
             self.sent = True
-            connection.send_packed_command((packed,), check_health=False)
+            connection.send(packed)
         except BaseException:
             self.drop()
             raise
@@ -111,9 +87,9 @@ class Line:
         try:
             connection = self._connection
             if connection is None:
-                raise exceptions.ConnectionError("the connection was dropped")
-            answer: Any = connection.read_response(disable_decoding=True)
-        except exceptions.ResponseError:
+                raise ConnectionError("the connection was dropped")
+            answer = connection.read()
+        except ServerError:
             raise
         except BaseException:
             self.drop()
@@ -126,13 +102,11 @@ class Line:
         """Close the connection; the next `send` makes a new one."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.disconnect()
+            connection.close()
 
     def _open(self, within: float) -> None:
         self._is_hasty = within < self._timeout
-        connection = self._connect(max(0.05, min(within, self._timeout)))
-        connection.connect()
-        self._connection = connection
+        self._connection = self._connect(max(0.05, min(within, self._timeout)))
 
 
 class Calls:
@@ -190,7 +164,7 @@ class Calls:
         until = time.monotonic() + self.deadline
         try:
             line.send(packed, self.deadline)
-        except (exceptions.RedisError, OSError):
+        except (ServerError, OSError):
             return lambda: self._finish(line, script(verb), packed, may_have_happened=line.sent)
         return lambda: self._finish(line, script(verb), packed, until, is_sent=True)
 
@@ -198,9 +172,9 @@ class Calls:
         """Send a command that is no script and changes no job; it is repeated in the same way."""
         return self._finish(self._line("calls"), None, pack_command(*words))
 
-    def connection(self) -> AbstractConnection:
+    def connection(self) -> Connection:
         """A new connection for somebody who waits on it."""
-        return self._node.connection(self.deadline, keepalive=True)
+        return self._node.connect(self.deadline, keepalive=True)
 
     def close(self) -> None:
         """Close the connections of this process."""
@@ -218,8 +192,8 @@ class Calls:
             self._lines[id(line)] = line  # no lock: one that is held during a fork is held for ever in the child
         return line
 
-    def _connect(self, timeout: float) -> AbstractConnection:
-        return self._node.connection(timeout)
+    def _connect(self, timeout: float) -> Connection:
+        return self._node.connect(timeout)
 
     def _pack(self, verb: str, *arguments: Argument) -> bytes:
         return pack_command(b"EVALSHA", script(verb).sha, 1, self.prefix, *arguments)
@@ -242,17 +216,15 @@ class Calls:
                 if not is_sent:
                     line.send(packed, until - time.monotonic())
                 return line.read()
-            except exceptions.NoScriptError as error:
-                if wanted is None or until - time.monotonic() <= pause:
-                    raise self._refused("NOSCRIPT", error) from error
-                if loaded:  # forgotten between the loading and the call: somebody flushes them again and again
-                    time.sleep(_FIRST_PAUSE * random.random())  # noqa: S311 - spreads clients, hides nothing
-                loaded = True
-                packed, is_sent = self._load(line, wanted, packed, until), False
-                continue
-            except (exceptions.RedisError, OSError) as error:
+            except (ServerError, OSError) as error:
                 is_sent = False
                 code = _code(error)
+                if code == "NOSCRIPT" and wanted is not None and until - time.monotonic() > pause:
+                    if loaded:  # forgotten between the loading and the call: somebody flushes them again and again
+                        time.sleep(_FIRST_PAUSE * random.random())  # noqa: S311 - spreads clients, hides nothing
+                    loaded = True
+                    self._load(line, wanted, until)
+                    continue
                 self._judge(line, code, error)
                 trouble: Exception = error
                 may_have_happened |= line.sent and code is None
@@ -264,42 +236,45 @@ class Calls:
             time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads clients, hides nothing
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _load(self, line: Line, wanted: Script, packed: bytes, until: float) -> bytes:
-        """Load a script. Returns the call to make next: the same; or if the loading failed, let the loop see why."""
+    def _load(self, line: Line, wanted: Script, until: float) -> None:
+        """Load a script. If the server is gone, the call that follows finds out.
+
+        Raises:
+            StoreError: The server refuses to load it, for good.
+        """
         try:
             line.send(pack_command(b"SCRIPT", b"LOAD", wanted.text), until - time.monotonic())
             line.read()
-        except exceptions.ResponseError as error:
+        except ServerError as error:
             if _code(error) not in _RETRIED:
                 raise self._refused(_code(error), error, setting_up=not line.sent) from error
-        except (exceptions.ConnectionError, exceptions.TimeoutError, OSError):
-            pass  # the same call finds out
-        return packed
+        except OSError:
+            pass
 
     def _judge(self, line: Line, code: str | None, error: Exception) -> None:
         """Drop the connection and return if the call is worth repeating; else raise what the error means."""
         if code == "MOVED":
             self._follow(error)
-        elif code is None and not isinstance(error, exceptions.ResponseError):
+        elif isinstance(error, OSError):
             self._node = self.address.any_node()
         elif code not in _RETRIED:
             raise self._refused(code, error, setting_up=not line.sent) from error
         line.drop()
 
     def _follow(self, error: Exception) -> None:
-        """Go where MOVED or ASK lead."""
-        host, port = getattr(error, "host", None), getattr(error, "port", None)
-        if isinstance(host, str) and isinstance(port, int):
-            self._node = self.address.moved_to(host, port)
+        """Go where MOVED leads."""
+        if found := _find_node(str(error)):
+            self._node = self.address.moved_to(found[1], int(found[2]))
 
     def _refused(self, code: str | None, error: Exception, *, setting_up: bool = False) -> StoreError:
+        text = str(error).removeprefix("ERR ")
         if code is None and setting_up:
-            return StoreRefused(self._text(f"{error}. {_SETTING_UP}"))
+            return StoreRefused(self._text(f"{text}. {_SETTING_UP}"))
         if code is None:
-            word, *rest = str(error).split()
-            return Refusal(word, *rest) if word.isupper() and word != "ERR" else StoreRefused(self._text(str(error)))
+            word, *rest = text.split()
+            return Refusal(word, *rest) if word.isupper() else StoreRefused(self._text(text))
         kind = OutOfMemory if code == "OOM" else StoreRefused
-        advice = _ADVICE.get(code, str(error))
+        advice = _ADVICE.get(code, text)
         if found := _find_key(str(error)):
             advice = f"{advice}, or repair or delete the key {found[1]!r}"
         return kind(f"{self._text(advice)} [{code}]")
@@ -320,11 +295,8 @@ def passes(error: Exception) -> bool:
 
 
 def _code(error: Exception) -> str | None:
-    """The code of a server's error that is worth knowing, wherever the server or redis-py have put it."""
-    for kind, code in _CODES:
-        if isinstance(error, kind):
-            return code
-    if not isinstance(error, exceptions.ResponseError):
+    """The code of a server's error that is worth knowing, wherever it stands. None if the server has not answered."""
+    if not isinstance(error, ServerError):
         return None
     found = _find_code(str(error))
     return found[1] if found else None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-
-import redis
+from typing import TYPE_CHECKING
 
 from winch.errors import StoreNotFound, StoreRefused
 from winch.stores.contract import StoreOptions
@@ -18,6 +17,9 @@ from winch.stores.redis.hot import HotVerbs
 from winch.stores.redis.keys import prefix
 from winch.stores.redis.liveness import LivenessVerbs
 from winch.stores.redis.turns import TurnScripts
+
+if TYPE_CHECKING:
+    import redis
 
 __all__ = ["RedisStore"]
 

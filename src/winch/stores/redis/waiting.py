@@ -1,23 +1,19 @@
 """What a thread sleeps on: markers and hints (BLPOP), ends of jobs and completions of groups (SUBSCRIBE)."""
-# redis-py leaves parts of its connections without types; what leaves this module is typed:
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from __future__ import annotations
 
 import logging
 import os
 import select
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
-
-from redis import exceptions
-from redis.connection import AbstractConnection
+from typing import TypeVar
 
 from winch.errors import StoreError
-from winch.stores.redis.calls import Calls, pack_command, passes
+from winch.polling import readable
+from winch.stores.redis.calls import Calls, passes
+from winch.stores.redis.wire import Connection, ServerError, pack_command
 
 __all__ = ["ListWaiter", "Subscription", "ask_again"]
 
@@ -25,22 +21,7 @@ _logger = logging.getLogger("winch")
 _POLL_WHILE_BROKEN = 0.5
 _UNBLOCK_PAUSE = 0.002
 T = TypeVar("T")
-_TROUBLE = (exceptions.RedisError, OSError)
-
-
-def socket_of(connection: AbstractConnection) -> socket.socket:
-    """The socket of a connection. redis-py has no public name for it."""
-    found: Any = connection._sock  # pyright: ignore[reportPrivateUsage]
-    if found is None:
-        raise exceptions.ConnectionError("not connected")
-    return found
-
-
-def is_readable(descriptor: int, timeout: float = 0.0) -> bool:
-    """Whether there is something to read, within `timeout` seconds."""
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(max(0, round(timeout * 1000))))
+_TROUBLE = (ServerError, OSError)
 
 
 class ListWaiter:
@@ -55,7 +36,7 @@ class ListWaiter:
         self.poll: float | None = None
         self._calls = calls
         self._command = pack_command(b"BLPOP", *keys, 0)
-        self._connection: AbstractConnection | None = None
+        self._connection: Connection | None = None
         self._client = 0
         self._pid = os.getpid()
         self._is_armed = False
@@ -73,20 +54,20 @@ class ListWaiter:
             if self._connection is None or self._pid != os.getpid():
                 self._connect()
             if self._connection is not None:
-                self._connection.send_packed_command((self._command,), check_health=False)
+                self._connection.send(self._command)
             self._is_armed, self.poll = True, None
         except _TROUBLE as error:
             self._drop(error)
 
     def fileno(self) -> int:
         """A descriptor that becomes readable when a hint comes."""
-        return self._silent[0] if self._connection is None else socket_of(self._connection).fileno()
+        return self._silent[0] if self._connection is None else self._connection.fileno()
 
     def take(self) -> bool:
         """Consume what has come. True: there may be work. It is disarmed then."""
         if not self._is_armed:
             return True
-        return is_readable(self.fileno()) and self._read()
+        return bool(readable([self], 0)) and self._read()
 
     def disarm(self) -> bool:
         """Stop to listen. True: a hint came while stopping."""
@@ -115,7 +96,7 @@ class ListWaiter:
         UNBLOCK takes another connection and may overtake BLPOP: then it answers 0 and has done nothing.
         """
         until, pause = time.monotonic() + self._calls.deadline, 0.0
-        while not is_readable(descriptor, pause):
+        while not readable([descriptor], pause):
             if self._calls.command(b"CLIENT", b"UNBLOCK", self._client):
                 return True
             if time.monotonic() >= until:
@@ -125,16 +106,14 @@ class ListWaiter:
 
     def _connect(self) -> None:
         connection = self._calls.connection()
-        connection.connect()
-        connection.send_packed_command((pack_command(b"CLIENT", b"ID"),), check_health=False)
-        client: Any = connection.read_response(disable_decoding=True)
-        self._connection, self._client, self._pid = connection, int(client), os.getpid()
+        connection.send(pack_command(b"CLIENT", b"ID"))
+        self._connection, self._client, self._pid = connection, int(connection.read()), os.getpid()
 
     def _read(self) -> bool:
         """Read the answer of BLPOP: whether it brought a hint. Trouble counts as one."""
         connection, self._is_armed = self._connection, False
         try:
-            return connection is None or connection.read_response(disable_decoding=True) is not None
+            return connection is None or connection.read() is not None
         except _TROUBLE as error:
             self._drop(error)
             return True
@@ -145,7 +124,7 @@ class ListWaiter:
     def _drop(self, error: Exception | None = None) -> None:
         connection, self._connection = self._connection, None
         self._is_armed, self.poll = False, _POLL_WHILE_BROKEN
-        if isinstance(error, exceptions.ResponseError):
+        if isinstance(error, ServerError):
             self._refused_until = time.monotonic() + _POLL_WHILE_BROKEN
             if not passes(error) and str(error) != self._told:
                 self._told = str(error)
@@ -153,7 +132,7 @@ class ListWaiter:
                     "%s refuses BLPOP, looking every half second instead: %s", self._calls.address.place, error
                 )
         if connection is not None:
-            connection.disconnect()
+            connection.close()
 
 
 class Subscription:
@@ -162,15 +141,13 @@ class Subscription:
     def __init__(self, calls: Calls) -> None:
         self.pid = os.getpid()
         self._calls = calls
-        self._connection: AbstractConnection | None = None
+        self._connection: Connection | None = None
 
     def listen(self, channels: Sequence[bytes]) -> bool:
         """Subscribe, and return once that is certain. False if the connection cannot be made now."""
         try:
             if self._connection is None:
-                connection = self._calls.connection()
-                connection.connect()
-                self._connection = connection
+                self._connection = self._calls.connection()
             self._exchange(b"SUBSCRIBE", channels)
         except _TROUBLE:
             self.drop()
@@ -197,7 +174,7 @@ class Subscription:
         if self._connection is None:
             timeout = min(timeout, _POLL_WHILE_BROKEN)
         else:
-            poll.register(socket_of(self._connection).fileno(), select.POLLIN)
+            poll.register(self._connection, select.POLLIN)
         if wake is not None:
             poll.register(wake, select.POLLIN)
         ready = {descriptor for descriptor, _ in poll.poll(max(0, timeout) * 1000)}
@@ -209,7 +186,7 @@ class Subscription:
         """Close the connection."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.disconnect()
+            connection.close()
 
     @property
     def is_connected(self) -> bool:
@@ -221,18 +198,17 @@ class Subscription:
         connection = self._connection
         if connection is None:
             return
-        connection.send_packed_command((pack_command(verb, *channels),), check_health=False)
+        connection.send(pack_command(verb, *channels))
         left = len(channels)
         while left:
-            message: Any = connection.read_response(disable_decoding=True)
-            left -= message[0] == verb.lower()
+            left -= connection.read()[0] == verb.lower()
 
     def _drain(self) -> None:
         """Read what has come; it says only that it is time to ask."""
         connection = self._connection
         try:
-            while connection is not None and connection.can_read(0):
-                connection.read_response(disable_decoding=True)
+            while connection is not None and connection.has_answer():
+                connection.read()
         except _TROUBLE:
             self.drop()
         except BaseException:

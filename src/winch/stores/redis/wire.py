@@ -59,7 +59,7 @@ OURS = frozenset(
         "socket_timeout",
     )
 )
-"""What may be set for redis-py, in a URL or of a client, and is not taken over: it is ours to decide, or of some releases only."""
+"""What may be set for redis-py, in a URL or of a client, and is not taken over: it is ours to decide, or of a few releases."""
 
 _READ = 65_536
 _MISSING = object()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 import uuid
+from types import ModuleType
 
 __all__ = ["callback_id", "incarnation_key", "new_id", "unique_id"]
 
@@ -47,8 +47,7 @@ def callback_id(parent: str, event: str, created_at: int, attempts: int, place: 
         place: Among the parent's callbacks of that event, counted from 0.
     """
     text = f"{parent}:{event}:{created_at}:{attempts}" + (f":{place}" if place else "")
-    digest = hashlib.sha1(text.encode(), usedforsecurity=False)
-    return str(uuid.UUID(bytes=digest.digest()[:16]))
+    return str(uuid.UUID(bytes=_hashlib().sha1(text.encode(), usedforsecurity=False).digest()[:16]))
 
 
 def incarnation_key(job: str, created_at: int, repeats: int = 0) -> str:
@@ -59,9 +58,15 @@ def incarnation_key(job: str, created_at: int, repeats: int = 0) -> str:
         created_at: The job's, which differs between two jobs that used the id one after the other.
         repeats: How often it has been repeated.
     """
-    return str(uuid.UUID(bytes=hashlib.sha256(f"{job}:{created_at}:{repeats}".encode()).digest()[:16]))
+    return str(uuid.UUID(bytes=_hashlib().sha256(f"{job}:{created_at}:{repeats}".encode()).digest()[:16]))
 
 
 def unique_id(what: bytes) -> str:
     """The id of the one job that may be under way for something: `u-` and half of a SHA-256, so that nobody finds a clash."""
-    return f"u-{hashlib.sha256(what).hexdigest()[:32]}"
+    return f"u-{_hashlib().sha256(what).hexdigest()[:32]}"
+
+
+def _hashlib() -> ModuleType:
+    import hashlib
+
+    return hashlib

@@ -84,7 +84,8 @@ STEPS: tuple[Step, ...] = (
     # ---- a supervisor comes to life
     Step("enlist", "work", "enlist"),
     Step("enlist_executor", "work", "enlist_executor"),
-    Step("process.start", "work", "winch.worker.processes:ExecutorProcess._start"),
+    Step("process.start", "work", "winch.worker.interpreters:Interpreters.start"),
+    Step("process.brief", "work", "winch.worker.processes:ExecutorProcess._send"),
     # ---- it beats
     Step("beat", "work", "beat"),
     Step("beat.rescue", "rescue", "beat", lambda asked: asked["gone"], lambda beat: beat.rescued),

@@ -30,6 +30,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "loading",
             "metrics",
             "polling",
+            "version",
         }
     ),
     frozenset({"stores"}),
@@ -49,9 +50,21 @@ LAZY: Mapping[tuple[str, str], str] = {
     ("winch.compat.rq.connections", "winch.stores.sqlite"): "only for fakeredis",
     ("winch.config", "tomllib"): "only where there is a file",
     ("winch.group", "asyncio"): "only for until_complete",
+    ("winch.ids", "hashlib"): "OpenSSL, 4 MB: only for derived ids",
     ("winch.job.awaiting", "asyncio"): "only for aresult",
+    (
+        "winch.stores.redis.addresses",
+        "winch.stores.redis.driver",
+    ): "imports redis-py: only for TLS, Sentinel and clients",
     ("winch.stores", "winch.stores.sqlite"): "each store loads its driver, and only one is used",
     ("winch.stores", "winch.stores.redis"): "each store loads its driver, and only one is used",
+    ("winch.worker.executor", "winch.worker.forking"): "only with --isolation fork",
+    ("winch.worker.lanes", "asyncio"): "only with the first async job",
+    (
+        "winch.worker.starting",
+        "winch.worker.serving",
+    ): "while the executor's process, which is started before, imports too",
+    ("winch.worker.vitals", "tempfile"): "only where there is no memfd_create",
     ("winch.worker.surroundings", "winch.cron"): "only in the executor that writes cron entries",
     ("winch.queue.putting", "winch.queue.batching"): "imports asyncio, only for aenqueue",
     ("winch.testing.plugin", "winch.testing.memory"): "in every test suite of a user: only where it is asked for",
@@ -216,13 +229,44 @@ def test_lazy_entries_are_in_use() -> None:
     assert not stale, "remove from LAZY in tests/unit/test_imports.py: " + "; ".join(stale)
 
 
-def test_importing_winch_is_light() -> None:
-    """`import winch` loads no client, no CLI library, no event loop."""
+def _loaded(modules: str) -> set[str]:
+    """The names of all modules that a fresh interpreter loads to import these."""
     script = (
-        "import sys, json; before = set(sys.modules); import winch; "
-        "print(json.dumps(sorted({name.split('.')[0] for name in set(sys.modules) - before})))"
+        f"import sys, json; before = set(sys.modules); import {modules}; "
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
     assert run.returncode == 0, run.stderr
-    loaded = HEAVY & set(json.loads(run.stdout))
+    return set(json.loads(run.stdout))
+
+
+def test_importing_winch_is_light() -> None:
+    """`import winch` loads no client, no CLI library, no event loop."""
+    loaded = HEAVY & _loaded("winch")
     assert not loaded, f"import winch loads {', '.join(sorted(loaded))}: import it where it is used, or lower down"
+
+
+# What a worker must not load before a job or a setting asks for it: each is 2 to 130 ms of processor time or megabytes of
+# memory, in every process, between `winch worker` and its first job.
+LATE = frozenset({"asyncio", "bz2", "email", "http", "pickle", "redis", "ssl", "tempfile", "unittest", "zipfile"})
+
+
+@pytest.mark.parametrize(
+    ("process", "imports", "late"),
+    [
+        ("executor", "winch.worker.entry", LATE | {"click", "cronsim", "subprocess"}),
+        ("supervisor", "winch.cli, winch.cli.worker, winch.worker.supervisor", LATE),
+    ],
+)
+@pytest.mark.parametrize("store", ["redis", "sqlite"])
+def test_a_worker_loads_what_it_needs(process: str, imports: str, late: frozenset[str], store: str) -> None:
+    """An executor loads no command line and no event loop, neither process the client library of Redis."""
+    loaded = late & _loaded(f"{imports}, winch.stores.{store}")
+    assert not loaded, f"the {process} loads {', '.join(sorted(loaded))}: import it where it is used, or lower down"
+
+
+def test_the_command_line_parses_before_it_works() -> None:
+    """What `winch worker` imports before it starts its first executor's process, which takes longest, is kept small."""
+    others = {"winch.codec", "winch.job", "winch.queue", "winch.worker.supervisor"}
+    loaded = others & _loaded("winch.cli, winch.cli.worker, winch.worker.starting")
+    assert not loaded, f"loaded before the first executor's process is started: {', '.join(sorted(loaded))}"

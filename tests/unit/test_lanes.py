@@ -9,9 +9,9 @@ from typing import cast
 import pytest
 
 from winch.errors import JobTimeout
+from winch.running.interrupting import INTERRUPT
 from winch.running.run import Run, Runner
 from winch.stores.contract import Claim, Outcome
-from winch.worker.forking import INTERRUPT
 from winch.worker.lanes import Site, ThreadLane
 from winch.worker.mainlane import MainLane
 from winch.worker.vitals import Vitals

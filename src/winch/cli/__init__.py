@@ -10,6 +10,7 @@ import click
 
 from winch.cli.defaults import defaults_of
 from winch.errors import InvalidOption, InvalidURL, StoreNotFound, UnimportableFunction, WinchError
+from winch.version import VERSION
 
 __all__ = ["main"]
 
@@ -91,7 +92,7 @@ def _use_config(ctx: click.Context, param: click.Parameter, value: str | None) -
 
 
 @click.command(cls=Commands, context_settings=CONTEXT)
-@click.version_option(package_name="winch", prog_name="winch")
+@click.version_option(VERSION, prog_name="winch")
 @click.option(
     "-c",
     "--config",

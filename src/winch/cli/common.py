@@ -12,7 +12,7 @@ import click
 
 from winch.config import Settings, default_url, load_settings, project_root
 from winch.errors import StoreNotFound
-from winch.queue import Queue
+from winch.options import check_queue
 from winch.stores import open_store
 from winch.stores.contract import Store
 
@@ -107,7 +107,7 @@ def check_names(queues: Iterable[str]) -> None:
         InvalidOption: One of them cannot be the name of a queue.
     """
     for name in queues:
-        Queue(name)
+        check_queue(name)
 
 
 def only_given(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextvars import copy_context
 from dataclasses import replace
 from functools import cache
-from importlib.metadata import version
 from itertools import count
 from types import TracebackType
 from typing import Any, Self
@@ -31,6 +30,7 @@ from winch.running.interrupting import raise_in_thread
 from winch.running.run import Run, Runner
 from winch.states import JobStatus
 from winch.stores.contract import CallbackEvent, Claim, Outcome, OutcomeKind, Store, WorkerInfo
+from winch.version import VERSION
 
 __all__ = ["InlineWorker", "run_here"]
 
@@ -240,4 +240,4 @@ def _identity(pid: int) -> WorkerInfo:
     """All but the id: looked up once per process."""
     host, times = socket.gethostname(), (round(TTL * 1000), round(BEAT * 1000))
     name = f"inline.{host}.{pid}"
-    return WorkerInfo("", name, host, boot_id(), pid, process_start(pid), (), version("winch"), *times, 1)
+    return WorkerInfo("", name, host, boot_id(), pid, process_start(pid), (), VERSION, *times, 1)

@@ -1,11 +1,15 @@
-"""Raising an exception in another thread."""
+"""Raising an exception in a thread from outside."""
 
 from __future__ import annotations
 
 import ctypes
+import signal
 import time
 
-__all__ = ["let_arrive", "raise_in_thread"]
+__all__ = ["INTERRUPT", "let_arrive", "raise_in_thread"]
+
+INTERRUPT = signal.SIGURG
+"""Wakes a main thread out of a system call to raise an exception there. Its default is to be ignored, few programs use it."""
 
 
 def raise_in_thread(ident: int, kind: type[BaseException]) -> None:

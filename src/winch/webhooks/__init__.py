@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
 from winch.config import settings
 from winch.job import Job, current_job
+from winch.version import VERSION
 from winch.webhooks.addresses import Allowed
 from winch.webhooks.sending import Request, send
 
@@ -39,7 +39,7 @@ def deliver(
         WebhookFailed: It did not arrive, or was answered with another status.
         WebhookRefused: The address may not be called, or leads elsewhere.
     """
-    sent = {"User-Agent": f"winch/{version('winch')}"}
+    sent = {"User-Agent": f"winch/{VERSION}"}
     delivery = current_job()
     if delivery is not None:
         sent["Webhook-Id"] = delivery.id  # the same each time that this delivery is tried

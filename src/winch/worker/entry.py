@@ -1,6 +1,6 @@
 """The executor's process: `python -m winch.worker.entry DESCRIPTOR`, started by the supervisor.
 
-1. Reads its brief from the inherited channel and ties its life to the supervisor's.
+1. Imports what it needs, waits for its brief on the inherited channel, and ties its life to the supervisor's.
 2. Imports what it was told to, and writes the cron entries that it was told to; if that fails, says so and has claimed nothing.
 3. Works until it is told to stop.
 """
@@ -25,7 +25,10 @@ __all__ = ["main"]
 def main() -> int:
     """The process: returns its exit status."""
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
-    brief = Brief.from_message(channel.receive_first())
+    try:
+        brief = Brief.from_message(channel.receive_first())
+    except EOFError:
+        return 0  # the supervisor is gone, or has no use for this process
     for descriptor in (channel.fileno(), brief.vitals):
         os.set_inheritable(descriptor, False)  # not for the processes that jobs start
     prepare(brief.settings, brief.supervisor)

@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 import time
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from winch import codec
 from winch.errors import DecodeError, JobInterrupted, StoreError, WorkerError
@@ -24,15 +24,18 @@ from winch.stores import open_store
 from winch.stores.contract import TURN_BATCH, Held, Outcome, Turn
 from winch.worker.channel import Brief, Channel
 from winch.worker.desk import Desk
-from winch.worker.forking import ForkServer
 from winch.worker.lanes import Lane, LoopLane, Site, ThreadLane, limit_of
 from winch.worker.log import JobLog
 from winch.worker.mainlane import MainLane
 from winch.worker.order import QueueOrder
 from winch.worker.pace import Pace
+from winch.worker.settings import WorkerSettings
 from winch.worker.surroundings import die_with, make_runner, resident_bytes
 from winch.worker.vitals import BUSY, IDLE, LEASE_SHARE, Vitals, clock
 from winch.worker.watch import Watch
+
+if TYPE_CHECKING:
+    from winch.worker.forking import ForkServer
 
 __all__ = ["EXIT_LOST", "Executor"]
 
@@ -61,7 +64,7 @@ class Executor:
 
     def __init__(self, brief: Brief, channel: Channel) -> None:
         settings = brief.settings
-        forks = ForkServer(lambda: make_runner(settings), die_with) if settings.isolation == "fork" else None
+        forks = _fork_server(settings) if settings.isolation == "fork" else None
         self.channel = channel
         self.lost: set[int] = set()
         self.stop_at: int | None = None
@@ -88,7 +91,7 @@ class Executor:
     def _open_lanes(self, brief: Brief) -> None:
         settings = brief.settings
         threads = 0 if settings.threads == 1 else settings.threads
-        self._vitals = Vitals(brief.vitals, 1 + threads + settings.async_jobs)
+        self._vitals = Vitals(brief.vitals, settings.slots)
         site = Site(self._runner, self._vitals, self._record, self._wake)
         self._threads = ThreadLane(site, threads, 1) if threads else None
         self._loop = LoopLane(site, settings.async_jobs, 1 + threads)
@@ -434,3 +437,9 @@ class Executor:
         self.channel.send({"say": "bye", "why": "lost" if isinstance(error, WorkerError) else "stopped"})
         logging.shutdown()
         os._exit(EXIT_LOST)
+
+
+def _fork_server(settings: WorkerSettings) -> ForkServer:
+    from winch.worker.forking import ForkServer
+
+    return ForkServer(lambda: make_runner(settings), die_with)

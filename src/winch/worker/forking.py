@@ -22,13 +22,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from winch.errors import JobInterrupted, JobTimeout
+from winch.running.interrupting import INTERRUPT
 from winch.running.run import Run, Runner
 from winch.stores.contract import Claim, Outcome
 
-__all__ = ["INTERRUPT", "Answer", "ForkServer"]
-
-INTERRUPT = signal.SIGURG
-"""Wakes a main thread out of a system call to raise an exception there. Its default is to be ignored, few programs use it."""
+__all__ = ["Answer", "ForkServer"]
 
 _MEANING: dict[int, type[BaseException]] = {INTERRUPT: JobTimeout, signal.SIGTERM: JobInterrupted}
 """What a signal raises in a child."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-from importlib.metadata import version
 
 from winch.identity import boot_id, process_start
 from winch.ids import new_id
 from winch.stores.contract import WorkerInfo
+from winch.version import VERSION
 from winch.worker.settings import WorkerSettings
 
 __all__ = ["boot_id", "identify", "is_gone", "process_start"]
@@ -24,7 +24,7 @@ def identify(settings: WorkerSettings, name: str) -> WorkerInfo:
         pid=os.getpid(),
         pid_start=process_start(os.getpid()),
         queues=settings.queues,
-        version=version("winch"),
+        version=VERSION,
         ttl=round(settings.worker_ttl * 1000),
         interval=round(settings.beat * 1000),
         processes=settings.processes,

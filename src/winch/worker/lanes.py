@@ -7,7 +7,6 @@ too; it lives in `mainlane.py`.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import queue
@@ -15,13 +14,16 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from winch.errors import JobInterrupted, JobTimeout
 from winch.running.interrupting import let_arrive, raise_in_thread
 from winch.running.run import Run, Runner
 from winch.stores.contract import Outcome
 from winch.worker.vitals import Vitals
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["Lane", "LoopLane", "Site", "ThreadLane", "end_process", "limit_of"]
 
@@ -182,14 +184,20 @@ class LoopLane:
         self._site.begin(slot, run)
         self.runs[slot] = run
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            threading.Thread(target=self._turn, args=(self._loop,), name="winch-loop", daemon=True).start()
-        self._loop.call_soon_threadsafe(self._spawn, slot, run)
+            self._loop = self._start_loop()
+        self._loop.call_soon_threadsafe(self._spawn, self._loop, slot, run)
 
     def interrupt(self, run: Run, kind: type[BaseException]) -> None:
         """Cancel the job's task; it is told `kind` as the reason."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._cancel, run, kind)
+
+    def _start_loop(self) -> asyncio.AbstractEventLoop:
+        import asyncio
+
+        loop = asyncio.new_event_loop()
+        threading.Thread(target=self._turn, args=(loop,), name="winch-loop", daemon=True).start()
+        return loop
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> NoReturn:
         """Run the loop for ever: a task that a job left behind may stop it, by sys.exit() for one."""
@@ -200,8 +208,7 @@ class LoopLane:
             except BaseException:
                 logger.exception("something that a job left behind ended the event loop: it goes on")
 
-    def _spawn(self, slot: int, run: Run) -> None:
-        loop = asyncio.get_running_loop()
+    def _spawn(self, loop: asyncio.AbstractEventLoop, slot: int, run: Run) -> None:
         task = self._tasks[slot] = loop.create_task(self._perform(slot, run), name=run.function)
         # Not at the end of `_perform`: a task that a neighbour cancels before its first step never runs at all.
         task.add_done_callback(lambda task: self._leave(slot, run, task))
@@ -229,7 +236,10 @@ class LoopLane:
             end_process()
 
     def _outcome_of(self, slot: int, run: Run, task: asyncio.Task[None]) -> Outcome:
-        outcome = self._outcomes.pop(slot, None)
-        if outcome is None and not task.cancelled():
+        if (outcome := self._outcomes.pop(slot, None)) is not None:
+            return outcome
+        if not task.cancelled():
             task.result()  # raises what went wrong in our own code
-        return outcome or self._site.runner.failed(run, asyncio.CancelledError("cancelled before it began"))
+        from asyncio import CancelledError
+
+        return self._site.runner.failed(run, CancelledError("cancelled before it began"))

@@ -12,14 +12,16 @@ import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from winch import codec
 from winch.errors import InvalidOption
 from winch.job import FIXED_FIELDS
-from winch.running.run import Run
 from winch.stores.contract import Outcome
 from winch.worker.settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from winch.running.run import Run
 
 __all__ = ["JobLog", "level_name", "log_job", "set_up"]
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+from typing import TYPE_CHECKING
 
+from winch.running.interrupting import INTERRUPT
 from winch.running.run import Run
-from winch.worker.forking import INTERRUPT, ForkServer
+
+if TYPE_CHECKING:
+    from winch.worker.forking import ForkServer
 
 __all__ = ["MainLane"]
 

@@ -1,22 +1,20 @@
-"""Executor processes as the supervisor sees them: start, listen, stop, kill, find out how they ended."""
+"""Executor processes as the supervisor sees them: listen, stop, kill, find out how they ended."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from winch.polling import readable
 from winch.stores.contract import Held
-from winch.worker.channel import Brief, Channel
+from winch.worker.channel import Brief
+from winch.worker.interpreters import Interpreter
 from winch.worker.settings import WorkerSettings
-from winch.worker.vitals import Slot, Vitals
+from winch.worker.vitals import Slot
 
 __all__ = ["ExecutorProcess", "reap_strays"]
 
@@ -28,7 +26,7 @@ _GOODBYE = 3.0
 
 
 class ExecutorProcess:
-    """One executor process, a fresh interpreter in a process group of its own.
+    """One executor process. It gets its brief here: from now on it may claim jobs.
 
     Attributes:
         id: The executor's id in the store.
@@ -44,7 +42,13 @@ class ExecutorProcess:
     """
 
     def __init__(
-        self, id: str, settings: WorkerSettings, worker_name: str, budget: int | None, quiet: bool = False
+        self,
+        interpreter: Interpreter,
+        id: str,
+        settings: WorkerSettings,
+        worker_name: str,
+        budget: int | None,
+        quiet: bool = False,
     ) -> None:
         self.id, self.settings = id, settings
         self.ready = False
@@ -57,32 +61,13 @@ class ExecutorProcess:
         self.status = 0
         self.usage: tuple[float, ...] = ()
         self._last_running: tuple[Held, ...] | None = None
-        threads = 0 if settings.threads == 1 else settings.threads
-        self.vitals = Vitals.create(1 + threads + settings.async_jobs)
-        self._popen, self.channel = self._start(
-            Brief(settings, id, worker_name, os.getpid(), self.vitals.descriptor, budget, quiet)
-        )
+        self._popen, self.channel, self.vitals = interpreter
         self.pid = self._popen.pid
         self._pidfd = _open_pidfd(self.pid)
+        self._send(Brief(settings, id, worker_name, os.getpid(), self.vitals.descriptor, budget, quiet))
 
-    def _start(self, brief: Brief) -> tuple[subprocess.Popen[bytes], Channel]:
-        ours, theirs = socket.socketpair()
-        try:
-            popen = subprocess.Popen(
-                [sys.executable, "-P", "-m", "winch.worker.entry", str(theirs.fileno())],
-                pass_fds=(theirs.fileno(), brief.vitals),
-                process_group=0,
-                stdin=subprocess.DEVNULL,
-            )
-        except OSError:
-            ours.close()
-            self.vitals.close()
-            raise
-        finally:
-            theirs.close()
-        channel = Channel(ours)
-        channel.send(brief.as_message())
-        return popen, channel
+    def _send(self, brief: Brief) -> None:
+        self.channel.send(brief.as_message())
 
     def sources(self) -> list[Any]:
         """What becomes readable when it says something or ends."""

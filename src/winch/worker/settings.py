@@ -133,6 +133,11 @@ class WorkerSettings:
             ) from None
 
     @property
+    def slots(self) -> int:
+        """How many jobs an executor can run at a time: on its main thread, on those of the pool, and in the event loop."""
+        return 1 + (0 if self.threads == 1 else self.threads) + self.async_jobs
+
+    @property
     def beat(self) -> float:
         """Seconds between two beats: a sixth of the ttl, so that several may be lost before the worker counts as dead."""
         return self.worker_ttl / 6

@@ -26,6 +26,7 @@ from winch.stores.contract import Beat, Store
 from winch.worker.clerk import GIVEN_UP, Clerk
 from winch.worker.crashes import CrashHooks
 from winch.worker.identity import identify
+from winch.worker.interpreters import Interpreters
 from winch.worker.orders import Orders
 from winch.worker.orphans import name_orphans
 from winch.worker.overdue import Overdue
@@ -59,14 +60,15 @@ class Supervisor:
         settings: What was asked of the worker.
         store: Of its own, opened.
         signals: Entered, so that none is missed from the moment the worker is known to the store.
+        interpreters: Of which executors are made; some may have been started already.
     """
 
-    def __init__(self, settings: WorkerSettings, store: Store, signals: Signals) -> None:
+    def __init__(self, settings: WorkerSettings, store: Store, signals: Signals, interpreters: Interpreters) -> None:
         self.settings = settings
         self.name = settings.name or f"{socket.gethostname()}.{os.getpid()}"
         self.exit_status = 0
         self.jobs_done = 0
-        self._store, self._signals = store, signals
+        self._store, self._signals, self._interpreters = store, signals, interpreters
         self._processes: list[ExecutorProcess] = []
         self._inbox: deque[tuple[str, Callable[[], None]]] = deque()
         self._pipe = Pipe()
@@ -183,7 +185,8 @@ class Supervisor:
     # ---- executors ----
 
     def _spawn(self) -> None:
-        """Start an executor, once the store has agreed to it."""
+        """Start an executor: its process now, its work once the store has agreed to it."""
+        self._interpreters.start(self.settings.processes - len(self._processes))
         executor = new_id()
         worker = self._info.id
         self._clerk.ask(lambda store: store.enlist_executor(worker, executor), lambda _none: self._start(executor))
@@ -194,12 +197,14 @@ class Supervisor:
             self._clerk.ask(lambda store: store.retire(executor))
             return
         try:
-            process = ExecutorProcess(executor, self._settings_of_next(), self.name, budget, self._quiet)
+            interpreter = self._interpreters.take()
         except OSError as error:
             logger.error("an executor could not be started: %s", error)  # noqa: TRY400 - the text says it all
             self._clerk.ask(lambda store: store.retire(executor))
             self._start_later(early=True)
             return
+        settings = self._settings_of_next()
+        process = ExecutorProcess(interpreter, executor, settings, self.name, budget, self._quiet)
         process.vitals.extend(self._lease)
         self._processes.append(process)
 
@@ -233,7 +238,7 @@ class Supervisor:
             else:
                 self._overdue.look(process)
         if os.getpid() == 1:
-            reap_strays([process.pid for process in self._processes])
+            reap_strays([*(process.pid for process in self._processes), *self._interpreters.pids()])
 
     def _bury(self, process: ExecutorProcess) -> None:
         """An executor is dead: what it held is settled in one step, and it is replaced."""
@@ -284,6 +289,7 @@ class Supervisor:
         """Replace the executors one by one."""
         logger.info("renewing %d executor(s), one by one, each once all others work", len(self._processes))
         self._renewing = deque(self._processes)
+        self._interpreters.end()  # those that wait have imported the code of before
         for process in self._processes:
             process.settings = replace(process.settings, cron=())
         self._writes_cron = bool(self.settings.cron)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-import tempfile
 import time
 from typing import NamedTuple
 
@@ -92,7 +91,9 @@ class Vitals:
         if hasattr(os, "memfd_create"):
             descriptor = os.memfd_create("winch-vitals")
         else:
-            with tempfile.TemporaryFile() as file:
+            from tempfile import TemporaryFile
+
+            with TemporaryFile() as file:
                 descriptor = os.dup(file.fileno())
         os.ftruncate(descriptor, _HEAD_SIZE + slots * _SLOT_SIZE)
         return cls(descriptor, slots)

@@ -1,34 +1,25 @@
-"""The worker as users start it: from Python, or from the command line through `run_worker`."""
+"""The worker as users start it from Python."""
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from winch.callables import path_of
 from winch.errors import InvalidOption
 from winch.job import get_store
 from winch.queue import Queue
-from winch.stores import open_store
-from winch.stores.contract import Store
-from winch.worker.log import level_name, set_up
+from winch.worker.log import level_name
 from winch.worker.order import order_of, split_weights
-from winch.worker.rule import admission_of
 from winch.worker.settings import WorkerSettings
-from winch.worker.signals import Signals
-from winch.worker.supervisor import Supervisor
+from winch.worker.starting import start
 from winch.worker.view import WorkerView
 
-__all__ = ["Worker", "run_worker"]
+__all__ = ["Worker"]
 
 Hooks: TypeAlias = Callable[..., Any] | str | Iterable[Callable[..., Any] | str]
 """One function or several, or their import paths."""
-
-logger = logging.getLogger("winch.worker")
 
 
 class Worker:
@@ -117,8 +108,7 @@ class Worker:
             max_idle_time=max_idle_time,
             **{name: value for name, value in given.items() if value is not None},
         )
-        set_up(settings)
-        supervisor = _supervise(settings)
+        supervisor = start(settings)
         if supervisor.exit_status:
             raise SystemExit(supervisor.exit_status)
         return supervisor.jobs_done > 0
@@ -161,38 +151,3 @@ class Worker:
 def _paths(hooks: Hooks) -> tuple[str, ...]:
     listed = [hooks] if isinstance(hooks, str) or callable(hooks) else hooks
     return tuple(path_of(hook) for hook in listed)
-
-
-def run_worker(settings: WorkerSettings) -> int:
-    """What `winch worker` does. Returns the exit status."""
-    set_up(settings)
-    return _supervise(settings).exit_status
-
-
-def _supervise(settings: WorkerSettings) -> Supervisor:
-    """Open the store, say what is going on, and work. Returns the supervisor after its work."""
-    settings = replace(settings, paths=tuple(str(Path(path).resolve()) for path in settings.paths))
-    if settings.url.startswith("sqlite://") and not settings.url.startswith("sqlite:///"):
-        raise InvalidOption(
-            "a store in memory belongs to one process: a worker needs a file, sqlite:///jobs.db, or Redis"
-        )
-    store = open_store(settings.url, deadline=2.0)
-    store.open()
-    if settings.url.startswith("sqlite:"):
-        settings = replace(settings, url=store.url)  # absolute: a job may change its process's folder
-    with Signals() as signals:
-        supervisor = Supervisor(settings, store, signals)
-        _introduce(supervisor.name, store, settings)
-        supervisor.run()
-    return supervisor
-
-
-def _introduce(name: str, store: Store, settings: WorkerSettings) -> None:
-    rule = admission_of(settings).describe()
-    logger.info("worker %s on %s: queues %s", name, store.place, ", ".join(settings.queues))
-    logger.info("%d of %d cores, %s", settings.processes, os.cpu_count() or 1, rule)
-    if store.created:
-        logger.warning(
-            "the store is new: if your application has enqueued jobs already, it did so elsewhere. "
-            "print(queue.connection.place) tells where; give that to this worker with --url or WINCH_URL"
-        )

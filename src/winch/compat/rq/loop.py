@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 from winch.callables import import_object
 from winch.compat.rq.executing import AsRQ
 from winch.running.inline import InlineWorker
+from winch.running.interrupting import INTERRUPT
 from winch.running.showing import show_as
 from winch.stores.contract import Claim, Store
-from winch.worker.mainlane import INTERRUPT
 from winch.worker.order import QueueOrder, order_of
 from winch.worker.orders import SHUTDOWN, SHUTDOWN_NOW
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
+from pathlib import Path
 
 from winch.stores.contract import TURN_BATCH
 from winch.stores.sqlite.codes import CODES
 
 __all__ = ["MIGRATIONS", "SCHEMA", "VERSION", "q", "statements"]
 
-_HERE = files("winch.stores.sqlite")
+_HERE = Path(__file__).parent
 
 
 class Queries:

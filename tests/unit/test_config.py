@@ -1,11 +1,13 @@
 """Settings: which source wins, and what the errors say."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from winch.config import default_url, load_settings, reset_settings, settings
 from winch.errors import InvalidOption
+from winch.version import VERSION
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +70,8 @@ def test_settings_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     reset_settings()
     assert settings().url == "sqlite:///3"
     reset_settings()
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    """It is written down in one place, of which the package is made."""
+    assert version("winch") == VERSION

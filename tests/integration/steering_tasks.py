@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.integration.tasks import note
+from tests.integration.tasks import note, spin_in_c
 from winch import Job, get_current_job
 
 logger = logging.getLogger("shop.orders")
@@ -22,6 +22,12 @@ def wait_for(gate: str, path: str, text: str) -> str:
         time.sleep(0.01)
     note(path, f"end {text}")
     return text
+
+
+def spin_in_c_noted(path: str) -> int:
+    """Note the start, then hold the GIL in C for a very long time."""
+    note(path, "start")
+    return spin_in_c()
 
 
 def order(number: int, text: str = "", fails: bool = False) -> int:

@@ -149,19 +149,49 @@ def test_a_shutdown_now_puts_jobs_back(
 
 @pytest.mark.parametrize("isolation", ["none", "fork"])
 def test_a_job_in_c_code_can_be_stopped(
-    queue: Queue, store_url: str, start_worker: StartWorker, isolation: str
+    queue: Queue, store_url: str, start_worker: StartWorker, notes: Path, isolation: str
 ) -> None:
     """It ends as stopped although it never looks; its executor goes with it, and the next job runs."""
     process = start_worker(name="w", isolation=isolation)
-    job = queue.enqueue(tasks.spin_in_c)
+    job = queue.enqueue(steering_tasks.spin_in_c_noted, str(notes))
     behind = queue.enqueue(tasks.add, 1, 1)
-    eventually(lambda: job.is_started and find(store_url).get_current_job_id() == job.id, 20)
+    eventually(lambda: lines(notes) and job.is_started and find(store_url).get_current_job_id() == job.id, 20)
     send_stop_job_command(store_url, job.id)
     assert job.is_stopped
     assert behind.result(timeout=20) == 2
     assert "executor killed" in process.log
     with pytest.raises(InvalidJobOperation, match="does not run"):
         send_stop_job_command(store_url, job.id)
+
+
+HALF = """
+import time
+from pathlib import Path
+from .part import *
+Path({gate!r} + ".begun").touch()
+while not Path({gate!r}).exists():
+    time.sleep(0.01)
+answer = lambda: part.ANSWER
+"""
+"""A package that waits while it is imported. As in many a package, the import of a part has bound the part's name."""
+
+
+def test_a_job_is_stopped_while_its_code_is_imported(
+    queue: Queue, store_url: str, start_worker: StartWorker, tmp_path: Path, gate: Path
+) -> None:
+    """The module is half made then, which spoils every later import of it: the executor is replaced."""
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "__init__.py").write_text(HALF.format(gate=str(gate)))
+    (tmp_path / "half" / "part.py").write_text("__all__ = ['ANSWER']\nANSWER = 42\n")
+    process = start_worker(name="w", paths=(str(tmp_path),))
+    job = queue.enqueue("half.answer")
+    eventually(Path(f"{gate}.begun").exists, 20)
+    (executor,) = process.executors()
+    send_stop_job_command(store_url, job.id)
+    gate.touch()
+    assert job.is_stopped
+    assert queue.enqueue("half.answer").result(timeout=20) == 42
+    assert executor not in process.executors()
 
 
 def test_what_a_worker_runs_can_be_ended(queue: Queue, store_url: str, start_worker: StartWorker) -> None:

@@ -158,6 +158,8 @@ class Executor:
         self.main.run = run
         outcome = self._read_envelope(run) if self.main.forks is not None else self._runner.prepare(run)
         if outcome is not None:
+            if run.interrupted is not None:  # maybe in the middle of an import, which may leave modules half made
+                self.request_stop("recycled")
             self._finish_on_main(run, outcome)
         elif self.main.forks is None and (run.is_async or self._threads):
             self._leave_main()

@@ -414,15 +414,16 @@ def test_a_job_for_which_there_is_no_process_waits(queue: Queue, start_worker: S
 
 
 POPEN_FAILS = """
-import winch.worker.processes as processes
-popen, calls = processes.subprocess.Popen, []
+import winch.worker.interpreters as interpreters
+popen, calls = interpreters.subprocess.Popen, []
 def failing(*args, **kwargs):
     calls.append(1)
-    if len(calls) < 2:
+    if len(calls) <= 3:
         raise BlockingIOError(11, "Resource temporarily unavailable")
     return popen(*args, **kwargs)
-processes.subprocess.Popen = failing
+interpreters.subprocess.Popen = failing
 """
+"""Fails ahead of the store, when the executor is enlisted, and when it is to get its brief."""
 
 
 @one_store

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -102,16 +101,18 @@ def test_a_crash_is_told_with_what_is_known_of_it(queue: Queue, start_worker: St
 
 
 def test_a_hard_time_out_is_told_and_a_stop_is_not(
-    queue: Queue, store_url: str, start_worker: StartWorker, notes: Path
+    queue: Queue, store_url: str, start_worker: StartWorker, notes: Path, tmp_path: Path
 ) -> None:
     """A job that was killed because it ignored its limit counts as a crash; one that was stopped on request does not."""
-    meta = {"path": str(notes)}
+    meta, begun = {"path": str(notes)}, tmp_path / "begun"
     late = queue.enqueue(tasks.spin_in_c, job_timeout=0.3, meta=meta)
-    worker = start_worker(on_crash=(f"{HERE}.on_crash",))
+    worker = start_worker(
+        on_crash=(f"{HERE}.on_crash",), imports=(tasks.__name__,)
+    )  # none of its time goes into imports
     eventually(lambda: crashes(notes), 30)
     assert [each[1:6:2] for each in crashes(notes)] == [[late.id, str(int(signal.SIGKILL)), "failed"]]
-    stopped = queue.enqueue(tasks.spin_in_c, meta=meta)
-    eventually(lambda: stopped.is_started, 20)
+    stopped = queue.enqueue(steering_tasks.spin_in_c_noted, str(begun), meta=meta)
+    eventually(begun.exists, 20)
     stopped.cancel(stop=True)
     eventually(lambda: worker.log.count("executor killed") == 2, 20)
     assert queue.enqueue(tasks.add, 1, 1).result(timeout=20) == 2
@@ -168,14 +169,17 @@ def test_the_line_as_text(queue: Queue, start_worker: StartWorker) -> None:
     assert line.endswith(r'worker=w order=7 text="say \"hi\"\n\u001b[31m"')
 
 
-def test_jobs_that_end_with_their_process_have_their_line(queue: Queue, start_worker: StartWorker, notes: Path) -> None:
+def test_jobs_that_end_with_their_process_have_their_line(
+    queue: Queue, start_worker: StartWorker, notes: Path, tmp_path: Path
+) -> None:
     """A crash, a kill for time and a stop: job id, function, queue, attempt, state and reason are in the log as well."""
+    begun = tmp_path / "begun"
     crashed = queue.enqueue(tasks.leave, str(notes), 1)
     late = queue.enqueue(tasks.spin_in_c, job_timeout=0.3)
-    worker = start_worker(log_format="json")
+    worker = start_worker(log_format="json", imports=(tasks.__name__,))  # none of its time goes into imports
     eventually(lambda: crashed.is_failed and late.is_failed, 40)
-    stopped = queue.enqueue(time.sleep, 600)
-    eventually(lambda: stopped.is_started, 20)
+    stopped = queue.enqueue(steering_tasks.wait_for, str(begun / "never"), str(begun), "")
+    eventually(begun.exists, 20)
     stopped.cancel(stop=True)
     eventually(lambda: any(each["job_id"] == stopped.id for each in told(worker)), 20)
     worker.stop()

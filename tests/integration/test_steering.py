@@ -188,10 +188,10 @@ def test_a_job_is_stopped_while_its_code_is_imported(
     eventually(Path(f"{gate}.begun").exists, 20)
     (executor,) = process.executors()
     send_stop_job_command(store_url, job.id)
-    gate.touch()
     assert job.is_stopped
+    eventually(lambda: executor not in process.executors(), 20)
+    gate.touch()
     assert queue.enqueue("half.answer").result(timeout=20) == 42
-    assert executor not in process.executors()
 
 
 def test_what_a_worker_runs_can_be_ended(queue: Queue, store_url: str, start_worker: StartWorker) -> None:

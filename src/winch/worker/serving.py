@@ -1,4 +1,4 @@
-"""The supervisor's process: its log, its store, its signals, a word about what is going on, and work to the end."""
+"""The supervisor's process: its log, its store, a word about what is going on, and work to the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["serve"]
 logger = logging.getLogger("winch.worker")
 
 
-def serve(settings: WorkerSettings, interpreters: Interpreters) -> Supervisor:
+def serve(settings: WorkerSettings, signals: Signals, interpreters: Interpreters) -> Supervisor:
     """Open the store, say what is going on, and work. Returns the supervisor after its work.
 
     Raises:
@@ -39,10 +39,9 @@ def serve(settings: WorkerSettings, interpreters: Interpreters) -> Supervisor:
     store.open()
     if settings.url.startswith("sqlite:"):
         settings = replace(settings, url=store.url)  # absolute: a job may change its process's folder
-    with Signals() as signals:
-        supervisor = Supervisor(settings, store, signals, interpreters)
-        _introduce(supervisor.name, store, settings)
-        supervisor.run()
+    supervisor = Supervisor(settings, store, signals, interpreters)
+    _introduce(supervisor.name, store, settings)
+    supervisor.run()
     return supervisor
 
 

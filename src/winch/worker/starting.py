@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from winch.worker.interpreters import Interpreters
 from winch.worker.settings import WorkerSettings
+from winch.worker.signals import Signals
 
 if TYPE_CHECKING:
     from winch.worker.supervisor import Supervisor
@@ -29,9 +30,9 @@ def start(settings: WorkerSettings) -> Supervisor:
         InvalidOption: The store is in this process's memory.
         StoreError: It cannot be opened.
     """
-    with Interpreters(settings) as interpreters:
+    with Signals() as signals, Interpreters(settings) as interpreters:
         for _ in range(min(settings.processes, (os.cpu_count() or 1) - 1) or 1):  # a core is left to this process
             interpreters.start(settings.processes)
         from winch.worker.serving import serve
 
-        return serve(settings, interpreters)
+        return serve(settings, signals, interpreters)

@@ -59,7 +59,7 @@ class Supervisor:
     Args:
         settings: What was asked of the worker.
         store: Of its own, opened.
-        signals: Entered, so that none is missed from the moment the worker is known to the store.
+        signals: Entered before the first process was started, so that none is missed.
         interpreters: Of which executors are made; some may have been started already.
     """
 

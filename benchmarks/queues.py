@@ -13,6 +13,7 @@ Redis, or a database file, and a worker of its own, and the rounds go through al
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import statistics
 import subprocess
@@ -24,7 +25,7 @@ from typing import Any
 
 from benchmarks.budgets import HEADS, budgets
 from benchmarks.measure import table
-from benchmarks.peers import FLOOR, NAMES, load
+from benchmarks.peers import FLOOR, NAMES, ROOT, load
 from benchmarks.site import Site
 from benchmarks.workloads import WORKLOADS, Figures, takes_part, takes_store
 
@@ -34,6 +35,8 @@ Line = dict[str, Any]
 def main() -> int:
     """Measure and print. Returns the exit code."""
     options = _options()
+    # As pip does with what it installs; winch runs from its folder.
+    compileall.compile_dir(ROOT / "src" / "winch", quiet=1)
     _print(read(options.table) if options.table else list(_run(options)))
     return 0
 

@@ -6,10 +6,14 @@ import contextlib
 import math
 import os
 import select
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeAlias
 
-__all__ = ["Pipe", "Source", "readable"]
+__all__ = ["Pipe", "Source", "readable", "readable_until"]
+
+_LATE = 0.002
+"""The share of a wait that the system may add to it: Linux takes a thousandth, to wake several sleepers at once."""
 
 
 class HasFileno(Protocol):
@@ -34,6 +38,19 @@ def readable(sources: Iterable[Source], timeout: float | None) -> set[int]:
     for source in sources:
         poll.register(source, select.POLLIN)
     return {number for number, _ in poll.poll(None if timeout is None else max(0, math.ceil(timeout * 1000)))}
+
+
+def readable_until(sources: Sequence[Source], moment: float) -> set[int]:
+    """As `readable`, until a moment of `time.monotonic()`, and not much longer.
+
+    A poll of ten seconds may end ten milliseconds late, and every poll counts in whole ones. So it ends too early, is followed
+    by a shorter one, and the last millisecond or two are slept through.
+    """
+    while (left := moment - time.monotonic()) > 0.002:
+        if found := readable(sources, left * (1 - _LATE) - 0.001):
+            return found
+    time.sleep(max(0.0, left))
+    return readable(sources, 0)
 
 
 class Pipe:

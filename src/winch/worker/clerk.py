@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import random
 import threading
 import time
@@ -17,7 +18,7 @@ from typing import Any, TypeVar
 
 from winch.errors import NotEnlisted, StoreError, StoreRefused, StoreReplaced
 from winch.ids import new_id
-from winch.polling import Pipe, readable
+from winch.polling import Pipe, readable_until
 from winch.stores.contract import Beat, Call, Store, Waiter, WorkerInfo
 from winch.worker.crontab import CronTab, Firing
 from winch.worker.identity import is_gone
@@ -81,6 +82,8 @@ class Clerk(threading.Thread):
         self._first_sent = 0
         self._beat_at = 0.0
         self._due_at: float | None = None
+        self._has_promoted = False
+        self._looked_at = 0.0
         self._cron = CronTab()
         self._store_ahead = 0.0
         self._cron_version: int = 0
@@ -185,8 +188,10 @@ class Clerk(threading.Thread):
         self._beat_if_due()
 
     def _promote_if_due(self) -> None:
-        if self._due_at is not None and time.monotonic() >= self._due_at:
+        """Also once at the start: the first call takes 10 ms or more, for whatever the store makes ready, and would make a job late."""
+        if not self._has_promoted or (self._due_at is not None and time.monotonic() >= self._due_at):
             self._set_due(self._store.promote())
+            self._has_promoted = True
 
     def _tick_if_due(self) -> None:
         """Read the cron table if it has changed, and fire what is due of it."""
@@ -260,14 +265,14 @@ class Clerk(threading.Thread):
         if self._tasks or self._leaving:
             return
         hints.arm()
-        delay = max(0.0, self._wake_at() - time.monotonic())
-        if hints.poll is not None:
-            delay = min(delay, hints.poll)
-        ready = readable([hints, self._pipe], delay)
+        look_at = math.inf if hints.poll is None else self._looked_at + hints.poll
+        ready = readable_until([hints, self._pipe], min(self._wake_at(), look_at))
         self._pipe.drain()
-        # A hint: a command has come, or something became due earlier. The beat's answer tells which.
-        if (hints.fileno() in ready or hints.poll is not None) and hints.take():
-            self._beat_at = 0.0
+        if hints.fileno() in ready or time.monotonic() >= look_at:
+            self._looked_at = time.monotonic()
+            # A hint: a command has come, or something became due earlier. The beat's answer tells which.
+            if hints.take():
+                self._beat_at = 0.0
 
     def _wake_at(self) -> float:
         """When there is something to do, as `time.monotonic()` counts."""

@@ -131,10 +131,10 @@ class Executor:
         return bool(turn.claims or turn.more or self.desk.ready or self.desk.done or self.desk.returning)
 
     def _take_turn(self) -> Turn:
-        """The turn that is under way, or else a new one. Meanwhile the watch gets up, so that it is in no job's way."""
+        """The turn that is under way, or else a new one."""
         if not self.desk.is_waiting:
             self.desk.send(self._room())
-        self._watch.wake()
+        self._watch.expect()
         return self.desk.receive() or self.desk.turn(self._room())
 
     def _run_ready(self) -> None:
@@ -196,7 +196,7 @@ class Executor:
         self._leave_main()
         self._record(run, outcome)
         if run.marked:
-            self._watch.wake()
+            self._watch.expect()
 
     def _leave_main(self) -> None:
         self.main.run = None
@@ -284,11 +284,13 @@ class Executor:
     def _sleep(self) -> None:
         """Wait for a hint, for a lane, or for the supervisor. For a suspect that cannot be taken now: a second at most."""
         self.in_batch = False
-        listen = self._room() > 0 and not self._alone
+        room = self._room()
+        listen = room > 0 and not self._alone
         if not listen:
             self._stop_listening()
         if not self.running():
             self._vitals.set_state(IDLE, self.desk.turns, self.desk.jobs)
+            self._watch.rest()
         if listen:
             self._listen()
         sources: list[Source] = [self._pipe, *([self._waiter] if listen else [])]
@@ -297,14 +299,14 @@ class Executor:
             if self._pipe.fileno() in ready:
                 self._pipe.drain()
                 return
-            if not listen or self._is_hint(bool(ready)):
+            if not listen or self._is_hint(bool(ready), room):
                 return
 
-    def _is_hint(self, came: bool) -> bool:
+    def _is_hint(self, came: bool, room: int) -> bool:
         """Whether there may be work. Where the descriptor alone tells, the turn is sent first and the hint read meanwhile."""
         if not came or self._waiter.poll is not None:
             return self._waiter.take()
-        self.desk.send(self._room())
+        self.desk.send(room)
         self._waiter.take()
         return True
 

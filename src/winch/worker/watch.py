@@ -1,8 +1,8 @@
 """The executor's helper threads: they act while the main thread is inside a job.
 
 The `Watch` never waits for the store. It obeys the supervisor, and interrupts a job whose time is over or that has to make way.
-It sleeps while the executor is idle. While the main thread runs one job after another it looks every `SLOW`; once a job is
-known as slow it sleeps until something is due.
+It sleeps while the executor is idle, and on while that runs a few quick jobs: an alarm that is not stopped in time wakes it.
+While the main thread runs one job after another it looks every `SLOW`; once a job is known as slow it sleeps until something is due.
 
 The `Settler` takes the turns that cannot wait for the main thread. When a job there takes longer than `SLOW` it settles what is
 done, gives back what is claimed beside it and marks the job as begun, so that a slow job delays neither outcomes nor neighbours.
@@ -18,6 +18,7 @@ from winch.errors import JobInterrupted, JobTimeout, StoreError, WorkerError
 from winch.polling import Pipe, readable
 from winch.running.run import Run
 from winch.stores.contract import Held
+from winch.worker.alarm import new_alarm
 from winch.worker.channel import Channel
 from winch.worker.desk import Desk
 from winch.worker.lanes import Lane, end_process
@@ -136,6 +137,7 @@ class Watch(threading.Thread):
         self._executor = executor
         self._settler = Settler(executor)
         self._pipe = Pipe()
+        self._alarm, self._is_set = new_alarm(SLOW), False
         self._asleep = False
         self._silent_since: int | None = None
         self._answering_since: int | None = None
@@ -145,6 +147,19 @@ class Watch(threading.Thread):
         if self._asleep:
             self._asleep = False
             self._pipe.wake()
+
+    def expect(self) -> None:
+        """Have it look after `SLOW`, if it is asleep and `rest` does not come before. Called by the main thread, as that one."""
+        if self._asleep:
+            self._asleep, self._is_set = False, True
+            self._alarm.set()
+
+    def rest(self) -> None:
+        """Nothing is running any more: let it sleep on."""
+        if self._is_set:
+            self._is_set = False
+            self._alarm.stop()
+            self._asleep = True
 
     def poke(self) -> None:
         """Have it look now, whatever it does. Safe from a signal handler."""
@@ -160,8 +175,9 @@ class Watch(threading.Thread):
                 self._asleep = True
                 delay = self._look()
                 self._asleep = delay is None or delay > _NAP
-                ready = readable([channel, self._pipe], delay)
+                ready = readable([channel, self._pipe, self._alarm], delay)
                 self._pipe.drain()
+                self._alarm.stop()
                 if channel.fileno() in ready:
                     for message in channel.receive():
                         self._executor.obey(message)

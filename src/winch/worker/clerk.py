@@ -188,7 +188,7 @@ class Clerk(threading.Thread):
         self._beat_if_due()
 
     def _promote_if_due(self) -> None:
-        """Also once at the start: the first call takes 10 ms or more, for whatever the store makes ready, and would make a job late."""
+        """Also once at the start: a first call makes things ready for 10 ms, and the first due job would be late by that."""
         if not self._has_promoted or (self._due_at is not None and time.monotonic() >= self._due_at):
             self._set_due(self._store.promote())
             self._has_promoted = True

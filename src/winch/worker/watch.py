@@ -1,8 +1,9 @@
 """The executor's helper threads: they act while the main thread is inside a job.
 
 The `Watch` never waits for the store. It obeys the supervisor, and interrupts a job whose time is over or that has to make way.
-It sleeps while the executor is idle, and on while that runs a few quick jobs: an alarm that is not stopped in time wakes it.
-While the main thread runs one job after another it looks every `SLOW`; once a job is known as slow it sleeps until something is due.
+It sleeps while the executor is idle, and on while that runs a few quick jobs: only an alarm that is not stopped in time wakes
+it. While the main thread runs one job after another it looks every `SLOW`; once a job is known as slow it sleeps until
+something is due.
 
 The `Settler` takes the turns that cannot wait for the main thread. When a job there takes longer than `SLOW` it settles what is
 done, gives back what is claimed beside it and marks the job as begun, so that a slow job delays neither outcomes nor neighbours.

@@ -156,6 +156,7 @@ def test_a_job_in_c_code_can_be_stopped(
     job = queue.enqueue(steering_tasks.spin_in_c_noted, str(notes))
     behind = queue.enqueue(tasks.add, 1, 1)
     eventually(lambda: lines(notes) and job.is_started and find(store_url).get_current_job_id() == job.id, 20)
+    eventually(lambda: store_of(queue).get([job.id])[0].begun, 20)  # type: ignore[union-attr]
     send_stop_job_command(store_url, job.id)
     assert job.is_stopped
     assert behind.result(timeout=20) == 2

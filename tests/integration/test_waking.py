@@ -1,4 +1,6 @@
 """Who is woken for a job, and who is not."""
+# redis-py leaves **kwargs without a type, so strict pyright cannot know its methods in full:
+# pyright: reportUnknownMemberType=false
 
 from __future__ import annotations
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from winch.states import JobStatus
 from winch.stores.contract import TURN_BATCH, TURN_BYTES, Claim, Held, JobRecord
 from winch.stores.sqlite.codes import CODES
-from winch.stores.sqlite.features import GROUPED, LIMITED, SNAPSHOT
+from winch.stores.sqlite.features import ATTEMPTS, GROUPED, LIMITED, SNAPSHOT
 from winch.stores.sqlite.grouping import joined
 from winch.stores.sqlite.limits import admit, block
 from winch.stores.sqlite.queues import with_queued
@@ -27,6 +28,9 @@ SCAN = 5 * TURN_BATCH
 """The most expired, damaged and now blocked jobs that one turn clears away."""
 
 _QUEUED = CODES[JobStatus.QUEUED]
+
+_PLAIN = 0, 0, 0, None, 0, ""
+"""What `_only_some` finds for a job that uses no feature."""
 
 FIRST = -(2**63)
 """Before every score."""
@@ -113,14 +117,15 @@ def _hold(tx: Transaction, seat: Seat, hand: Hand) -> None:
 
 def claimed_before(tx: Transaction, seat: Seat, first: int, count: int, then: int) -> tuple[Claim, ...]:
     """Those claims of an earlier turn that are still held, as they were then."""
-    rows = tx.db.execute(q.claimed, (then, seat.number, first, first + count - 1)).fetchall()
-    return tuple(
-        [
-            Claim._make((*claim[:5], claim[5] == 1, *claim[6:], parent, repeats, group))
-            for number, features, *claim, repeats in rows
-            for parent, group in [_only_some(tx, number, features)]
-        ]
-    )
+    rows = tx.db.execute(q.claimed, (seat.number, first, first + count - 1)).fetchall()
+    return tuple([_claim_before(tx, then, *row) for row in rows])
+
+
+def _claim_before(tx: Transaction, then: int, number: int, features: int, suspect: int, queued: int, *row: Any) -> Claim:
+    token, id, queue, payload, meta, created, rank = row
+    fails, attempts, crashes, parent, repeats, group = _only_some(tx, number, features)
+    known = token, id, queue, payload, meta, suspect == 1, fails, attempts, crashes, created, queued
+    return Claim(*known, then - queued, rank, parent, repeats, group)
 
 
 def _take_suspect(tx: Transaction, seat: Seat, hand: Hand, name: str) -> None:
@@ -155,9 +160,10 @@ def _hand_out(tx: Transaction, hand: Hand, name: str, rows: sqlite3.Cursor, *, s
     blocked: list[tuple[int, int, int]] = []
     before = len(hand.claims)
     now, token, claims, numbers, size = tx.now, hand.first + len(hand.claims), hand.claims, hand.numbers, hand.bytes
+    make = Claim._make
     after: int | None = None
     for row in rows:
-        number, features, score, over, id, payload, meta, fails, tries, crashes, created, queued, rank, repeats = row
+        number, features, score, over, id, payload, meta, created, queued, rank = row
         if size > TURN_BYTES or len(claims) == hand.room:
             hand.more |= size > TURN_BYTES
             rows.close()
@@ -171,10 +177,9 @@ def _hand_out(tx: Transaction, hand: Hand, name: str, rows: sqlite3.Cursor, *, s
             blocked.append((number, score, place))
             size += len(payload)
             continue
-        wait = now - queued
-        parent, group = _only_some(tx, number, features) if features else (None, "")
-        known = token, id, name, payload, meta, suspect, fails, tries, crashes, created, queued, wait, rank, parent
-        claims.append(Claim(*known, repeats, group))
+        fails, tries, crashes, parent, repeats, group = _only_some(tx, number, features) if features else _PLAIN
+        known = token, id, name, payload, meta, suspect, fails, tries, crashes, created, queued
+        claims.append(make((*known, now - queued, rank, parent, repeats, group)))
         numbers.append(number)
         size += len(payload)
         token += 1
@@ -187,10 +192,11 @@ def _hand_out(tx: Transaction, hand: Hand, name: str, rows: sqlite3.Cursor, *, s
     return after if useless or blocked else None
 
 
-def _only_some(tx: Transaction, number: int, features: int) -> tuple[JobRecord | None, str]:
-    """What only some jobs have: the parent that a callback carries, and the group that a job has joined."""
+def _only_some(tx: Transaction, number: int, features: int) -> tuple[int, int, int, JobRecord | None, int, str]:
+    """What only some jobs have: fails, attempts, crashes, the parent that a callback carries, repeats, and the group."""
+    fails, attempts, crashes, repeats = tx.db.execute(q.tried, (number,)).fetchone() if features & ATTEMPTS else (0,) * 4
     parent = snapshot_of(tx, number) if features & SNAPSHOT else None
-    return parent, joined(tx, number) if features & GROUPED else ""
+    return fails, attempts, crashes, parent, repeats, joined(tx, number) if features & GROUPED else ""
 
 
 def _clear(tx: Transaction, useless: Sequence[tuple[int, bool]]) -> None:

@@ -16,7 +16,7 @@ from winch.stores.sqlite.grouping import group_number, hold_group, join, rest
 from winch.stores.sqlite.limits import hold
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import attempt, end, jobs
-from winch.stores.sqlite.transaction import Transaction, as_array
+from winch.stores.sqlite.transaction import Transaction, as_array, blob
 
 __all__ = ["create"]
 
@@ -180,7 +180,7 @@ def _row(tx: Transaction, plan: Plan) -> tuple[object, ...]:
             enqueued_at,
             due_at,
         ),
-        *(job.ttl, job.result_ttl, job.failure_ttl, len(plan.unmet), job.on_failure, job.payload, job.meta),
+        *(job.ttl, job.result_ttl, job.failure_ttl, len(plan.unmet), job.on_failure, blob(job.payload), blob(job.meta)),
     )
 
 

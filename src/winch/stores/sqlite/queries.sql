@@ -377,7 +377,7 @@ WHERE executors.id = ?
 SELECT token, id, number, queue, features, result_ttl FROM jobs WHERE executor = ? AND state = {started}
 
 -- The common end: runs that finished, of jobs that nobody waits for and that call nobody. A whole batch in one statement,
--- filled up with rows of NULL.
+-- filled up with rows that are no job's.
 -- name: finish_jobs
 WITH done (number, reason, started_at, ended_at, expires_at, result) AS (VALUES {batch_of_six})
 UPDATE jobs
@@ -432,21 +432,23 @@ SELECT EXISTS (SELECT 1 FROM jobs WHERE state = {started} AND suspect = 1)
 -- name: has_suspect
 SELECT EXISTS (SELECT 1 FROM jobs WHERE queue = ? AND state = {queued} AND suspect = 1)
 
+-- Each column of each row takes its time: what only some jobs have is asked for apart.
 -- name: claimable
-SELECT number, features, score, ttl > 0 AND enqueued_at + ttl <= ?1 AND fails + crashes + attempts = 0,
-       id, payload, meta, fails, attempts, crashes, created_at, enqueued_at, priority, repeats
+SELECT number, features, score, iif(ttl > 0, enqueued_at + ttl <= ?1 AND fails + crashes + attempts = 0, 0),
+       id, payload, meta, created_at, enqueued_at, priority
 FROM jobs WHERE queue = ?2 AND state = {queued} AND suspect = ?3 AND score > ?4 ORDER BY score LIMIT ?5
 
 -- name: claimable_job
-SELECT number, features, score, ttl > 0 AND enqueued_at + ttl <= ?1 AND fails + crashes + attempts = 0,
-       id, payload, meta, fails, attempts, crashes, created_at, enqueued_at, priority, repeats
+SELECT number, features, score, iif(ttl > 0, enqueued_at + ttl <= ?1 AND fails + crashes + attempts = 0, 0),
+       id, payload, meta, created_at, enqueued_at, priority
 FROM jobs WHERE number = ?2
 
+-- name: tried
+SELECT fails, attempts, crashes, repeats FROM jobs WHERE number = ?
+
 -- name: claimed
-SELECT number, features,
-       token, id, queue, payload, meta, suspect, fails, attempts, crashes, created_at, enqueued_at, ?1 - enqueued_at, priority,
-       repeats
-FROM jobs WHERE executor = ?2 AND state = {started} AND token BETWEEN ?3 AND ?4 ORDER BY token
+SELECT number, features, suspect, enqueued_at, token, id, queue, payload, meta, created_at, priority
+FROM jobs WHERE executor = ? AND state = {started} AND token BETWEEN ? AND ? ORDER BY token
 
 -- In one statement, for a statement per job takes nearly twice as long. Their tokens are consecutive.
 -- name: claim_jobs

@@ -134,6 +134,7 @@ BEGIN
     DELETE FROM snapshots WHERE job = old.number;
     DELETE FROM children WHERE child = old.number;
     DELETE FROM limits WHERE job = old.number;
+    DELETE FROM members WHERE job = old.number;
 END;
 
 -- Ends of parents whose children have still to hear of it: those up to the place `upto`.
@@ -229,7 +230,7 @@ CREATE INDEX closing ON groups (expires_at) WHERE expires_at > 0;
 
 -- Which job joined which group. The row of the group may be gone, and a row of another group have its id.
 CREATE TABLE members (
-    job    INTEGER PRIMARY KEY REFERENCES jobs ON DELETE CASCADE,
+    job    INTEGER PRIMARY KEY,
     number INTEGER NOT NULL, -- groups.number
     name   TEXT    NOT NULL  -- groups.id
 );

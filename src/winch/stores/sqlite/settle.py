@@ -16,7 +16,7 @@ from winch.stores.sqlite.features import CALLBACKS, CHILDREN, GROUPED, LIMITED
 from winch.stores.sqlite.limits import return_tokens
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import FINISHED, Job, attempt, call_back, end, expiry, give_back, jobs, queue, schedule
-from winch.stores.sqlite.transaction import Transaction, as_array
+from winch.stores.sqlite.transaction import Transaction, as_array, blob
 
 __all__ = ["Seat", "begin", "seat_of", "seats", "settle"]
 
@@ -83,7 +83,7 @@ def settle(tx: Transaction, seat: Seat, outcomes: Sequence[Outcome]) -> list[int
         elif ttl:
             ended = tx.now - age
             names.append(name)
-            plain.append((number, reason, ended - run, ended, expiry(tx.now, ttl), result))
+            plain.append((number, reason, ended - run, ended, expiry(tx.now, ttl), blob(result)))
         else:
             dropped.append(number)
     _finish(tx, plain)
@@ -102,7 +102,7 @@ def _finish(tx: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
         return
     for start in range(0, len(rows), TURN_BATCH):
         batch = [*chain.from_iterable(rows[start : start + TURN_BATCH])]
-        tx.db.execute(q.finish_jobs, batch + [None] * (6 * TURN_BATCH - len(batch)))
+        tx.db.execute(q.finish_jobs, batch + [0] * (6 * TURN_BATCH - len(batch)))
 
 
 def _settle(tx: Transaction, job: Job, outcome: Outcome) -> None:

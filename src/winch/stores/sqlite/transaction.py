@@ -10,10 +10,13 @@ from typing import Any
 from winch.stores.contract import Call, StaleCall
 from winch.stores.sqlite.sql import q
 
-__all__ = ["FOREVER", "Snapshot", "Transaction", "as_array"]
+__all__ = ["FOREVER", "Snapshot", "Transaction", "as_array", "blob"]
 
 FOREVER = 2**62
 """When a job expires that is kept without end: later than all that expire."""
+
+_SMALL = 4_096
+"""Bytes that are quicker copied than looked at."""
 
 PRIORITY_STEP = 2**44  # the contract's score: -priority * 2**44 + n
 
@@ -131,6 +134,11 @@ class Transaction(Snapshot):
         self.db.executemany(q.count, [(*key, more) for key, more in self._counted.items() if more])
         counters = self.token, self.back, self.front, self.jobs, self.sampled, self.suspects
         self.db.execute(q.save_meta, (self.now, self.wall, *counters))
+
+
+def blob(data: bytes) -> bytes | bytearray:
+    """Bytes as a parameter. `sqlite3` looks for an adapter of `bytes`, but not of `bytearray`: for small ones a copy is quicker."""
+    return data if len(data) > _SMALL else bytearray(data)
 
 
 def as_array(values: Iterable[object]) -> str:

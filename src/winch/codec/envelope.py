@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, cast, get_args
 
-from winch.codec.tags import read_one
+from winch.codec.tags import read_one, read_two
 from winch.codec.values import LoadClass, Unfit, lower, pack, unpack
 from winch.errors import DecodeError, EncodeError, NewerPayload, PayloadTooLarge
 from winch.options import DEFAULT_RUN, CallbackEvent, Codec, Kind, Repeat, Retry, RunOptions
@@ -208,7 +208,8 @@ def load_call(payload: bytes, load_class: LoadClass) -> CallData:
         DecodeError: It is damaged, names a class that may not be loaded, or is pickled and that is not permitted.
     """
     function, run, body, parents = _open(payload)
-    return CallData(function, *_load_arguments(body, run, load_class), run, parents)
+    args, kwargs = _load_arguments(body, run, load_class)
+    return CallData(function, args, kwargs, run, parents)
 
 
 def head(payload: bytes) -> CallData:
@@ -234,7 +235,8 @@ def _open(payload: bytes) -> tuple[str, RunOptions, bytes, tuple[str, ...]]:
             raise NewerPayload(f"version {payload[0]} of the payload, this winch reads {VERSION}: update it")
         raise DecodeError("this is no payload of winch")
     try:
-        function, run, body, *more = read_one(payload[1:])
+        _, call = read_two(payload)  # the version is one, too
+        function, run, body, *more = call
         parents = tuple(more[0]) if more else ()
     except (ValueError, TypeError) as error:
         raise DecodeError(f"damaged payload: {error}") from error

@@ -30,6 +30,7 @@ __all__ = [
     "TUPLE",
     "Unfit",
     "read_one",
+    "read_two",
     "write_int",
 ]
 
@@ -89,6 +90,14 @@ def read_one(data: bytes, hook: Callable[[int, bytes], Any] | None = None) -> An
     if end != _END_VALUE:
         raise ValueError("more bytes than one value has")
     return value
+
+
+def read_two(data: bytes) -> tuple[Any, Any]:
+    """The two MessagePack values that `data` is, as `read_one` without a hook."""
+    first, second, end = _unpackb(b"\x93" + data + _END)
+    if end != _END_VALUE:
+        raise ValueError("more bytes than two values have")
+    return first, second
 
 
 def write_int(value: int) -> ormsgpack.Ext:

@@ -40,25 +40,23 @@ class _Target(NamedTuple):
     is_async: bool
 
 
-class Run:
+class Run(Running):
     """One attempt that is under way.
 
     Attributes:
+        store: Where the job lives, once it is prepared.
         started: `time.monotonic_ns()` at its start.
         elapsed: Nanoseconds that it took, once it is over.
         armed: User code is running: an exception may be raised in it.
         marked: It is known to the store as begun.
         interrupted: The exception that was raised in it from outside, if any.
-        extra: What the job adds to its line in the log.
         handled: The exception handlers have been called.
     """
 
     __slots__ = (
         "args",
         "armed",
-        "claim",
         "elapsed",
-        "extra",
         "function",
         "handled",
         "interrupted",
@@ -72,6 +70,8 @@ class Run:
 
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
+        self.extra = {}
+        self.at_end = None
         self.function = ""
         self.options = DEFAULT_RUN
         self.target: Callable[..., Any] | None = None
@@ -83,7 +83,6 @@ class Run:
         self.armed = False
         self.marked = claim.suspect
         self.interrupted: type[BaseException] | None = None
-        self.extra: dict[str, Any] = {}
         self.handled = False
 
     @property
@@ -131,7 +130,7 @@ class Runner:
             return self.failed(run, error)
 
     def _prepare(self, run: Run) -> Outcome | None:
-        claim = run.claim
+        claim, run.store = run.claim, self._store
         try:
             run.armed = True
             call = codec.load_call(claim.payload, self._admission.load_class)
@@ -172,17 +171,16 @@ class Runner:
 
     def perform(self, run: Run) -> Outcome:
         """Run a prepared job on this thread. Never raises."""
-        running = Running(self._store, run.claim, run.extra)
-        token = current.set(running)
+        token = current.set(run)
         try:
-            return self._perform(run, running)
+            return self._perform(run)
         except BaseException as error:  # an interruption came between the job and its bookkeeping, or that went wrong
             run.armed = False
             return self.failed(run, error)
         finally:
             current.reset(token)
 
-    def _perform(self, run: Run, running: Running) -> Outcome:
+    def _perform(self, run: Run) -> Outcome:
         target = run.target
         if target is None:
             raise RuntimeError("perform() before prepare()")
@@ -197,8 +195,8 @@ class Runner:
             outcome = self.failed(run, error)
         else:
             outcome = self._finished(run, value)
-        if running.at_end:
-            running.at_end()
+        if run.at_end:
+            run.at_end()
         return outcome
 
     def _with_hooks(self, run: Run, target: Callable[..., Any]) -> Any:
@@ -218,8 +216,7 @@ class Runner:
 
     async def perform_async(self, run: Run) -> Outcome:
         """Run a prepared `async def` job on the running loop. Never raises, but for an event loop that is shut down."""
-        running = Running(self._store, run.claim, run.extra)
-        current.set(running)
+        current.set(run)
         target = run.target
         if target is None:
             raise RuntimeError("perform_async() before prepare()")
@@ -238,8 +235,8 @@ class Runner:
         else:
             run.armed = False
             outcome = self._finished(run, value)
-        if running.at_end:
-            running.at_end()
+        if run.at_end:
+            run.at_end()
         return outcome
 
     async def _with_async_hooks(self, run: Run, target: Callable[..., Any]) -> Any:
@@ -315,10 +312,7 @@ class Runner:
 
     def _tell_handlers(self, run: Run, error: BaseException) -> None:
         """Outside of the job's time, but where it ran, and with the same `current_job()`."""
-        running = current.get()
-        if running is None or running.claim is not run.claim:
-            running = Running(self._store, run.claim, run.extra)
-        token = current.set(running)
+        token = current.set(run)
         try:
             call_handlers(self._handlers, cast("Job[Any]", current_job()), error)
         finally:

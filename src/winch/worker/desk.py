@@ -9,13 +9,13 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from winch.errors import StoreError
 from winch.metrics import OUTCOMES, bucket
 from winch.running.run import Run
-from winch.stores.contract import TURN_BATCH, Claim, Held, Outcome, Store, TallyKey, Turn
+from winch.stores.contract import TURN_BATCH, Claim, Held, Outcome, Store, Tally, TallyKey, Turn
 from winch.worker.log import JobLog
 from winch.worker.order import QueueOrder
 from winch.worker.pace import Pace
@@ -124,14 +124,9 @@ class Desk:
             return self._answer() if self._pending else None
 
     def _compose(self, room: int, begins: Sequence[Held]) -> None:
-        outcomes: list[Outcome] = []
-        ended: list[tuple[Run, Outcome]] = []
-        tally: dict[TallyKey, int] = {}
-        while self.done and len(outcomes) < TURN_BATCH:
-            ended.append(self.done.popleft())
-            run, outcome = ended[-1]
-            self._account(run, outcome, tally)
-            outcomes.append(outcome)
+        ended = [self.done.popleft() for _ in range(min(len(self.done), TURN_BATCH))]
+        outcomes = [outcome for _, outcome in ended]
+        tally = self._account(ended)
         while self.returning and len(outcomes) < TURN_BATCH:
             outcomes.append(self.returning.popleft())
         self.turns += 1
@@ -173,24 +168,21 @@ class Desk:
         self.answered_at = time.monotonic_ns()
         self._log.store_back()
         self.ready.extend(turn.claims)
-        for run, outcome in ended:
-            if outcome.token not in turn.late:
-                self._log.job(run, outcome)
-        if turn.late:
-            self._log.late(turn.late)
+        self._log.jobs(ended, turn.late)
         return turn
 
-    def _account(self, run: Run, outcome: Outcome, tally: dict[TallyKey, int]) -> None:
-        claim, function = run.claim, run.function
-        if not function:  # a newer winch's payload, put back unread
-            return
-        elapsed = run.elapsed
-        self.jobs += 1
-        self._pace.saw(function, elapsed, concurrent=run.is_async)
-        for series, index in (
-            ("wait", bucket(claim.wait * 1000)),
-            ("run", bucket(elapsed // 1000)),
-            ("outcome", _OUTCOME[outcome.kind]),
-        ):
-            key = TallyKey(claim.queue, function, series, index)
-            tally[key] = tally.get(key, 0) + 1
+    def _account(self, ended: Sequence[tuple[Run, Outcome]]) -> Tally:
+        """Learn from what has run, and count it: most runs of a turn are alike, so these are counted together first."""
+        alike: Counter[tuple[str, str, int, int, int]] = Counter()
+        for run, outcome in ended:
+            if run.function:  # else a newer winch's payload, put back unread
+                self._pace.saw(run.function, run.elapsed, concurrent=run.is_async)
+                claim = run.claim
+                waited, took = bucket(claim.wait * 1000), bucket(run.elapsed // 1000)
+                alike[claim.queue, run.function, waited, took, _OUTCOME[outcome.kind]] += 1
+        tally: Counter[TallyKey] = Counter()
+        for (queue, function, waited, took, kind), jobs in alike.items():
+            self.jobs += jobs
+            for series, index in (("wait", waited), ("run", took), ("outcome", kind)):
+                tally[TallyKey(queue, function, series, index)] += jobs
+        return tally

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from winch import codec
 from winch.errors import DecodeError, JobInterrupted, StoreError, WorkerError
+from winch.options import DEFAULT_RUN, DEFAULT_TIMEOUT
 from winch.polling import Pipe, Source, readable
 from winch.running.run import Run
 from winch.stores import open_store
@@ -48,8 +49,8 @@ STREAM = 50
 _TRY_AGAIN = 1_000_000_000
 """Nanoseconds between two tries to be free for a suspect."""
 
-_UNKNOWN_LIMIT = int(180e9)
-"""Until a job's options are decoded: the default time limit, so that an import that hangs is killed too."""
+_UNKNOWN_LIMIT = int(DEFAULT_TIMEOUT * 1e9)
+"""Until a job's options are decoded: the limit of `DEFAULT_RUN`, so that an import that hangs is killed too."""
 
 logger = logging.getLogger("winch.worker")
 
@@ -83,6 +84,7 @@ class Executor:
         self.desk = Desk(self._store, brief.executor, queues, self._pace, self._log, self._abandon)
         self._waiter, self._stale = self._store.waiter(settings.queues), False
         self.main = MainLane(forks)
+        self._perform = self._runner.perform if forks is None else forks.perform
         self._open_lanes(brief)
         self._seen_async = self._seen_sync = self._alone = False
         self._was_alone_at = 0
@@ -105,7 +107,7 @@ class Executor:
         self.channel.send({"say": "ready"})
         try:
             while not self._stopping.is_set():
-                if not self._lease_holds():
+                if not self._vitals.lease_holds():
                     self._hold()
                 elif not self._cycle():
                     self._sleep()
@@ -143,7 +145,7 @@ class Executor:
         if self.desk.ready:
             self._seen_async = self._seen_sync = False
         while not self._stopping.is_set() and (claim := self.desk.next_claim()) is not None:
-            if not self._lease_holds():
+            if not self._vitals.lease_holds():
                 self.desk.give_back(claim)
                 break
             if claim.token in self.lost:
@@ -166,8 +168,9 @@ class Executor:
             self._line_up(run, starting)
         else:
             self._seen_sync = True
-            self._start(starting)  # they do not wait for this one
-            starting.clear()
+            if starting:
+                self._start(starting)  # they do not wait for this one
+                starting.clear()
             self._perform_on_main(run)
 
     def _read_envelope(self, run: Run) -> None:
@@ -187,10 +190,9 @@ class Executor:
                 return
             run.started = time.monotonic_ns()
             self._vitals.begin(0, run.claim.token, run.claim.id, run.started, limit_of(run))
-        else:
+        elif run.options is not DEFAULT_RUN:
             self._vitals.set_limit(0, limit_of(run))
-        perform = self._runner.perform if self.main.forks is None else self.main.forks.perform
-        self._finish_on_main(run, perform(run))
+        self._finish_on_main(run, self._perform(run))
 
     def _finish_on_main(self, run: Run, outcome: Outcome) -> None:
         self._leave_main()
@@ -294,7 +296,7 @@ class Executor:
         if listen:
             self._listen()
         sources: list[Source] = [self._pipe, *([self._waiter] if listen else [])]
-        while not self._stopping.is_set() and self._lease_holds():
+        while not self._stopping.is_set() and self._vitals.lease_holds():
             ready = readable(sources, self._longest_sleep(listen))
             if self._pipe.fileno() in ready:
                 self._pipe.drain()
@@ -329,9 +331,6 @@ class Executor:
         poll = self._waiter.poll if listen else None
         lease = max(self.lease_left() / 1e9, 0.1)  # an executor whose lease ends has to notice it
         return lease if poll is None else min(poll, lease)
-
-    def _lease_holds(self) -> bool:
-        return clock() < self._vitals.lease()
 
     def _hold(self) -> None:
         """The supervisor has not beaten for too long: start nothing, give back what has not begun, and look again soon."""

@@ -11,7 +11,7 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from winch import codec
@@ -33,6 +33,7 @@ _FORMAT = "%(asctime)s %(levelname).1s %(message)s"
 
 _STATE = {"finished": "finished", "failed": "failed", "stopped": "stopped", "returned": "queued", "retry": "retry"}
 _STATE["repeat"] = "finished"
+_SUCCESS = frozenset({"finished", "repeat"})
 
 
 class JobLog:
@@ -50,11 +51,17 @@ class JobLog:
         self._gone: float | None = None
         self._newer = False
 
-    def job(self, run: Run, outcome: Outcome) -> None:
-        """A job has run."""
-        if outcome.kind in ("finished", "repeat"):
-            if self._jobs:
-                self._line(logging.INFO, run, outcome, "")
+    def jobs(self, ended: Iterable[tuple[Run, Outcome]], late: Sequence[int]) -> None:
+        """Jobs have run: a line for each, and one for those whose outcomes (their tokens) came too late."""
+        for run, outcome in ended:
+            if (self._jobs or outcome.kind not in _SUCCESS) and outcome.token not in late:
+                self._job(run, outcome)
+        if late:
+            self._late(late)
+
+    def _job(self, run: Run, outcome: Outcome) -> None:
+        if outcome.kind in _SUCCESS:
+            self._line(logging.INFO, run, outcome, "")
         elif outcome.kind == "retry" and not run.function:
             self._left_alone(outcome)
         elif self._failures:
@@ -90,8 +97,7 @@ class JobLog:
             fields |= run.extra
         log_job(level, f"{run.function} {state}: {error}" if error else f"{run.function} {state}", fields)
 
-    def late(self, tokens: Sequence[int]) -> None:
-        """Outcomes came too late."""
+    def _late(self, tokens: Sequence[int]) -> None:
         logger.warning(
             "%d outcome(s) dropped: their jobs had been stopped, deleted or given to another executor", len(tokens)
         )

@@ -25,11 +25,13 @@ STARTING, IDLE, BUSY = 0, 1, 2
 LEASE_SHARE = 0.8
 """The share of the worker's ttl, counted from the sending of the last answered beat, in which executors may start jobs."""
 
-_HEAD = struct.Struct("<QQQQ")  # lease, state, turns, jobs
-_SLOT = struct.Struct("<QQqq129p")  # sequence, token, started, limit, id
-_WORD = struct.Struct("<Q")
-_BODY = struct.Struct("<Qqq129p")
+_HEAD = struct.Struct("=QQQQ")  # lease, state, turns, jobs
+_SLOT = struct.Struct("=QQqq129p")  # sequence, token, started, limit, id
+_BODY = struct.Struct("=Qqq129p")
 _HEAD_SIZE, _SLOT_SIZE = 64, 192
+_WORD = 8
+_LEASE, _STATE = 0, 1  # words of the head
+_TOKEN, _LIMIT = 1, 3  # words of a slot; the first is its sequence number
 
 
 def clock() -> int:
@@ -84,6 +86,7 @@ class Vitals:
         self.descriptor = descriptor
         self.slots = slots
         self._memory = mmap.mmap(descriptor, _HEAD_SIZE + slots * _SLOT_SIZE)
+        self._words = memoryview(self._memory).cast("q")  # a word is read and written in one go
 
     @classmethod
     def create(cls, slots: int) -> Vitals:
@@ -100,6 +103,7 @@ class Vitals:
 
     def close(self) -> None:
         """Release the memory and its descriptor."""
+        self._words.release()
         self._memory.close()
         os.close(self.descriptor)
 
@@ -107,33 +111,38 @@ class Vitals:
 
     def begin(self, slot: int, token: int, id: str, started: int, limit: int = -1) -> None:
         """A job begins. The sequence number is odd while the rest is written."""
-        memory, offset = self._memory, _HEAD_SIZE + slot * _SLOT_SIZE
-        sequence = _WORD.unpack_from(memory, offset)[0] | 1
-        _WORD.pack_into(memory, offset, sequence)
-        _BODY.pack_into(memory, offset + 8, token, started, limit, id.encode())
-        _WORD.pack_into(memory, offset, sequence + 1)
+        words, offset = self._words, _HEAD_SIZE + slot * _SLOT_SIZE
+        word = offset // _WORD
+        sequence = words[word] | 1
+        words[word] = sequence
+        _BODY.pack_into(self._memory, offset + _WORD, token, started, limit, id.encode())
+        words[word] = sequence + 1
 
     def set_limit(self, slot: int, limit: int) -> None:
         """The job in this slot may run for `limit` nanoseconds."""
-        struct.pack_into("<q", self._memory, _HEAD_SIZE + slot * _SLOT_SIZE + 24, limit)
+        self._words[(_HEAD_SIZE + slot * _SLOT_SIZE) // _WORD + _LIMIT] = limit
 
     def clear(self, slot: int) -> None:
         """The job in this slot is over."""
-        _WORD.pack_into(self._memory, _HEAD_SIZE + slot * _SLOT_SIZE + 8, 0)
+        self._words[(_HEAD_SIZE + slot * _SLOT_SIZE) // _WORD + _TOKEN] = 0
 
     def set_state(self, state: int, turns: int, jobs: int) -> None:
         """What the executor as a whole is doing."""
-        struct.pack_into("<QQQ", self._memory, 8, state, turns, jobs)
+        self._words[_STATE], self._words[_STATE + 1], self._words[_STATE + 2] = state, turns, jobs
 
     def lease(self) -> int:
         """Until when, on `clock()`, jobs may be started."""
-        return _WORD.unpack_from(self._memory, 0)[0]
+        return self._words[_LEASE]
+
+    def lease_holds(self) -> bool:
+        """Whether jobs may be started now."""
+        return time.clock_gettime_ns(_CLOCK) < self._words[_LEASE]
 
     # ---- the supervisor's side ----
 
     def extend(self, until: int) -> None:
         """Allow jobs to be started until then, on `clock()`."""
-        _WORD.pack_into(self._memory, 0, until)
+        self._words[_LEASE] = until
 
     def head(self) -> Head:
         """The executor as a whole."""

@@ -46,6 +46,9 @@ EXIT_LOST = 3
 STREAM = 50
 """With this many claims at hand the next turn is sent before they run."""
 
+_GATHER = 0.002
+"""Seconds that an outcome may wait for others."""
+
 _TRY_AGAIN = 1_000_000_000
 """Nanoseconds between two tries to be free for a suspect."""
 
@@ -70,6 +73,7 @@ class Executor:
         self.lost: set[int] = set()
         self.stop_at: int | None = None
         self.in_batch = False
+        self._enough = 0
         self.ttl = int(settings.worker_ttl * 1e9)
         self.why = "stopped"
         self._settings, self._budget = settings, brief.budget
@@ -123,6 +127,9 @@ class Executor:
         if len(self.desk.ready) >= STREAM and not self.lanes_busy() and not self._alone:
             self.desk.send(self._room())
         self._run_ready()
+        self._gather()
+        if not self._has_to_turn():
+            return False
         asked_empty = not self._holds_anything()
         turn = self._take_turn()
         if turn.alone and asked_empty:
@@ -131,6 +138,23 @@ class Executor:
         self._vitals.set_state(BUSY, self.desk.turns, self.desk.jobs)
         self._recycle_if_due()
         return bool(turn.claims or turn.more or self.desk.ready or self.desk.done or self.desk.returning)
+
+    def _gather(self) -> None:
+        """Wait a moment for jobs in the lanes that end together: half of them are worth a turn."""
+        self._enough = (len(self.desk.done) + self.running() + 1) // 2
+        until = time.monotonic() + _GATHER
+        while self.lanes_busy() and len(self.desk.done) < self._enough and not self._stopping.is_set():
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            readable([self._pipe], left)
+            self._pipe.drain()
+        self._enough = 0
+
+    def _has_to_turn(self) -> bool:
+        """Whether there is something to tell the store, or to ask it for."""
+        desk = self.desk
+        return bool(desk.is_waiting or desk.done or desk.returning or self._room() > 0 or not self.running())
 
     def _take_turn(self) -> Turn:
         """The turn that is under way, or else a new one."""
@@ -229,7 +253,7 @@ class Executor:
             else:
                 self._lane_of(run).start(run)
         if starting:
-            self._watch.poke()
+            self._watch.wake()
 
     def _record(self, run: Run, outcome: Outcome) -> None:
         """A run is over. Called on the thread that ran it."""
@@ -240,8 +264,9 @@ class Executor:
             self.desk.done.append((run, outcome))
 
     def _wake(self) -> None:
-        """Have the main thread look, if it sleeps, or somebody else if it is inside a job."""
-        self._pipe.wake()
+        """Have the main thread look, if it sleeps and has not to wait for more, or somebody else if it is inside a job."""
+        if len(self.desk.done) >= self._enough or not self.lanes_busy():
+            self._pipe.wake()
         if self.main.run is not None:
             self._watch.wake()
 

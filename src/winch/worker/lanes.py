@@ -13,6 +13,7 @@ import queue
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -172,6 +173,7 @@ class LoopLane:
         self._slots = list(range(first_slot, first_slot + limit))
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._outcomes: dict[int, Outcome] = {}
+        self._starting: deque[tuple[int, Run]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def free(self) -> int:
@@ -185,7 +187,9 @@ class LoopLane:
         self.runs[slot] = run
         if self._loop is None:
             self._loop = self._start_loop()
-        self._loop.call_soon_threadsafe(self._spawn, self._loop, slot, run)
+        self._starting.append((slot, run))
+        if len(self._starting) == 1:  # else the loop is about to look: each call wakes it
+            self._loop.call_soon_threadsafe(self._spawn_all, self._loop)
 
     def interrupt(self, run: Run, kind: type[BaseException]) -> None:
         """Cancel the job's task; it is told `kind` as the reason."""
@@ -207,6 +211,15 @@ class LoopLane:
                 logger.warning("a job stopped the event loop: it goes on")
             except BaseException:
                 logger.exception("something that a job left behind ended the event loop: it goes on")
+
+    def _spawn_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start all that have come. The last is taken out once it is started, so that whoever comes later calls again."""
+        try:
+            while self._starting:
+                self._spawn(loop, *self._starting[0])
+                self._starting.popleft()
+        except BaseException:
+            end_process()
 
     def _spawn(self, loop: asyncio.AbstractEventLoop, slot: int, run: Run) -> None:
         task = self._tasks[slot] = loop.create_task(self._perform(slot, run), name=run.function)

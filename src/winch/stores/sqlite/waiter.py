@@ -33,6 +33,7 @@ class SQLiteWaiter:
         self._listen = listen
         self._look = look
         self._ear: Ear | None = None
+        self._listens = False
         self._seen: tuple[int, int, int] | None = None
         self._look_at = 0.0
 
@@ -41,6 +42,7 @@ class SQLiteWaiter:
         if self._ear is None:
             self._ear = self._listen()
             self.poll = 0.0  # what came before it listened it has not heard
+        self._listens = True
         self._look_at = time.monotonic() + (self.poll or 0)
 
     def fileno(self) -> int:
@@ -70,7 +72,8 @@ class SQLiteWaiter:
 
     def disarm(self) -> bool:
         """Stop to listen. True: a hint came meanwhile, take a turn."""
-        return self._ear is not None and self._ear.drain()
+        listened, self._listens = self._listens, False
+        return listened and self._ear is not None and self._ear.drain()
 
     def close(self) -> None:
         """Release the descriptor."""

@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from winch import codec
 from winch.errors import DecodeError, JobInterrupted, StoreError, WorkerError
@@ -54,6 +54,9 @@ _TRY_AGAIN = 1_000_000_000
 
 _UNKNOWN_LIMIT = int(DEFAULT_TIMEOUT * 1e9)
 """Until a job's options are decoded: the limit of `DEFAULT_RUN`, so that an import that hangs is killed too."""
+
+Starting: TypeAlias = dict[Lane, list[Run]]
+"""Runs that are about to start, by their lanes."""
 
 logger = logging.getLogger("winch.worker")
 
@@ -124,8 +127,8 @@ class Executor:
     def _cycle(self) -> bool:
         """Run what is at hand, and take a turn. False: there was nothing to do."""
         self.in_batch = True
-        if len(self.desk.ready) >= STREAM and not self.lanes_busy() and not self._alone:
-            self.desk.send(self._room())
+        if len(self.desk.ready) >= STREAM and not self.lanes_busy() and not self._alone and (room := self._room()):
+            self.desk.send(room)
         self._run_ready()
         self._gather()
         if not self._has_to_turn():
@@ -165,7 +168,7 @@ class Executor:
 
     def _run_ready(self) -> None:
         """Start every claim that is at hand: on this thread one after the other, in the lanes all at once."""
-        starting: list[Run] = []
+        starting: Starting = {}
         if self.desk.ready:
             self._seen_async = self._seen_sync = False
         while not self._stopping.is_set() and (claim := self.desk.next_claim()) is not None:
@@ -178,7 +181,7 @@ class Executor:
                 self._take_up(Run(claim), starting)
         self._start(starting)
 
-    def _take_up(self, run: Run, starting: list[Run]) -> None:
+    def _take_up(self, run: Run, starting: Starting) -> None:
         """Prepare a claim, and run it here or line it up for a lane."""
         self._vitals.begin(0, run.claim.token, run.claim.id, run.started, _UNKNOWN_LIMIT)
         self.main.run = run
@@ -228,31 +231,30 @@ class Executor:
         self.main.run = None
         self._vitals.clear(0)
 
-    def _line_up(self, run: Run, starting: list[Run]) -> None:
+    def _line_up(self, run: Run, starting: Starting) -> None:
         self._seen_async |= run.is_async
         self._seen_sync |= not run.is_async
-        lane = self._lane_of(run)
-        if lane.free() > sum(other.is_async == run.is_async for other in starting):
-            starting.append(run)
+        lane = self._loop if run.is_async or self._threads is None else self._threads
+        runs = starting.setdefault(lane, [])
+        if len(runs) < lane.free():
+            runs.append(run)
         else:
             self.desk.give_back(run.claim)
 
-    def _lane_of(self, run: Run) -> Lane:
-        return self._loop if run.is_async or self._threads is None else self._threads
-
-    def _start(self, starting: list[Run]) -> None:
+    def _start(self, starting: Starting) -> None:
         """Start jobs in their lanes, the new and slow ones marked as begun first, in one turn."""
-        new = [run for run in starting if not run.marked and self._pace.needs_mark(run.function)]
+        runs = [(lane, run) for lane, some in starting.items() for run in some]
+        new = [run for _, run in runs if not run.marked and self._pace.needs_mark(run.function)]
         if new:
             self.desk.turn(0, [Held(run.claim.token, run.claim.id) for run in new])
         for run in new:
             run.marked = True
-        for run in starting:
+        for lane, run in runs:
             if self._stopping.is_set() or run.claim.token in self.lost:
                 self.desk.give_back(run.claim)
             else:
-                self._lane_of(run).start(run)
-        if starting:
+                lane.start(run)
+        if runs:
             self._watch.wake()
 
     def _record(self, run: Run, outcome: Outcome) -> None:
@@ -276,11 +278,12 @@ class Executor:
         """How many jobs to ask for: what should start within 10 ms in the lanes that were of use lately."""
         if self._quiet or self._holds_suspect() or (self._makes_way() and self._holds_anything()):
             return 0
-        room = self._threads.free() if self._threads else self._pace.room()
+        ready = len(self.desk.ready)
+        room = self._threads.free() - ready if self._threads else self._pace.room()
         if self._seen_async:
-            room = min(room, self._loop.free()) if self._seen_sync else self._loop.free()
+            room = min(room, self._loop.free() - ready) if self._seen_sync else self._loop.free() - ready
         if self._budget is not None:
-            held = len(self.desk.done) + len(self.desk.ready) + self.running()
+            held = len(self.desk.done) + ready + self.running()
             room = min(room, self._budget - self.desk.jobs - held)
         return max(min(room, TURN_BATCH), 0)
 

@@ -47,7 +47,7 @@ STREAM = 50
 """With this many claims at hand the next turn is sent before they run."""
 
 _GATHER = 0.002
-"""Seconds that an outcome may wait for others."""
+"""Seconds that an outcome may wait for those of fast jobs."""
 
 _TRY_AGAIN = 1_000_000_000
 """Nanoseconds between two tries to be free for a suspect."""
@@ -76,7 +76,7 @@ class Executor:
         self.lost: set[int] = set()
         self.stop_at: int | None = None
         self.in_batch = False
-        self._enough = 0
+        self._gathers = False
         self.ttl = int(settings.worker_ttl * 1e9)
         self.why = "stopped"
         self._settings, self._budget = settings, brief.budget
@@ -143,21 +143,23 @@ class Executor:
         return bool(turn.claims or turn.more or self.desk.ready or self.desk.done or self.desk.returning)
 
     def _gather(self) -> None:
-        """Wait a moment for jobs in the lanes that end together: half of them are worth a turn."""
-        self._enough = (len(self.desk.done) + self.running() + 1) // 2
+        """Wait a moment for the fast jobs in the lanes: what ends together is settled, and replaced, in one turn."""
         until = time.monotonic() + _GATHER
-        while self.lanes_busy() and len(self.desk.done) < self._enough and not self._stopping.is_set():
-            left = until - time.monotonic()
-            if left <= 0:
-                break
+        self._gathers = True
+        while self._runs_fast() and not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
             readable([self._pipe], left)
             self._pipe.drain()
-        self._enough = 0
+        self._gathers = False
+
+    def _runs_fast(self) -> bool:
+        """Whether a job in a lane will be over soon."""
+        return any(not run.marked for lane in self.lanes for run in list(lane.runs.values()))
 
     def _has_to_turn(self) -> bool:
         """Whether there is something to tell the store, or to ask it for."""
         desk = self.desk
-        return bool(desk.is_waiting or desk.done or desk.returning or self._room() > 0 or not self.running())
+        has_news = desk.is_waiting or desk.done or desk.returning or self._alone
+        return bool(has_news or self._room() > 0 or not self.running())
 
     def _take_turn(self) -> Turn:
         """The turn that is under way, or else a new one."""
@@ -266,8 +268,8 @@ class Executor:
             self.desk.done.append((run, outcome))
 
     def _wake(self) -> None:
-        """Have the main thread look, if it sleeps and has not to wait for more, or somebody else if it is inside a job."""
-        if len(self.desk.done) >= self._enough or not self.lanes_busy():
+        """Have the main thread look, if it sleeps and waits for no others, or somebody else if it is inside a job."""
+        if not self._gathers or not self._runs_fast():
             self._pipe.wake()
         if self.main.run is not None:
             self._watch.wake()

@@ -121,7 +121,9 @@ def claimed_before(tx: Transaction, seat: Seat, first: int, count: int, then: in
     return tuple([_claim_before(tx, then, *row) for row in rows])
 
 
-def _claim_before(tx: Transaction, then: int, number: int, features: int, suspect: int, queued: int, *row: Any) -> Claim:
+def _claim_before(
+    tx: Transaction, then: int, number: int, features: int, suspect: int, queued: int, *row: Any
+) -> Claim:
     token, id, queue, payload, meta, created, rank = row
     fails, attempts, crashes, parent, repeats, group = _only_some(tx, number, features)
     known = token, id, queue, payload, meta, suspect == 1, fails, attempts, crashes, created, queued
@@ -194,7 +196,9 @@ def _hand_out(tx: Transaction, hand: Hand, name: str, rows: sqlite3.Cursor, *, s
 
 def _only_some(tx: Transaction, number: int, features: int) -> tuple[int, int, int, JobRecord | None, int, str]:
     """What only some jobs have: fails, attempts, crashes, the parent that a callback carries, repeats, and the group."""
-    fails, attempts, crashes, repeats = tx.db.execute(q.tried, (number,)).fetchone() if features & ATTEMPTS else (0,) * 4
+    fails, attempts, crashes, repeats = (
+        tx.db.execute(q.tried, (number,)).fetchone() if features & ATTEMPTS else (0,) * 4
+    )
     parent = snapshot_of(tx, number) if features & SNAPSHOT else None
     return fails, attempts, crashes, parent, repeats, joined(tx, number) if features & GROUPED else ""
 

@@ -16,7 +16,7 @@ FOREVER = 2**62
 """When a job expires that is kept without end: later than all that expire."""
 
 _SMALL = 4_096
-"""Bytes that are quicker copied than looked at."""
+"""Bytes that are worth a copy."""
 
 PRIORITY_STEP = 2**44  # the contract's score: -priority * 2**44 + n
 
@@ -137,7 +137,7 @@ class Transaction(Snapshot):
 
 
 def blob(data: bytes) -> bytes | bytearray:
-    """Bytes as a parameter. `sqlite3` looks for an adapter of `bytes`, but not of `bytearray`: for small ones a copy is quicker."""
+    """Bytes as a parameter. `sqlite3` looks for an adapter of `bytes` but not of `bytearray`, which takes longer than a copy."""
     return data if len(data) > _SMALL else bytearray(data)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.conftest import children
 from winch.errors import InvalidOption, StoreUnavailable
 from winch.worker import WorkerSettings
 from winch.worker.interpreters import Interpreter, Interpreters
@@ -72,7 +73,7 @@ def test_what_the_system_refuses_is_tried_again(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(("url", "error"), [("sqlite://", InvalidOption), ("redis://127.0.0.1:1/0", StoreUnavailable)])
 def test_a_store_that_refuses_leaves_no_process(url: str, error: type[Exception]) -> None:
     """The worker does not start: neither does what was started ahead go on."""
+    before = children(os.getpid())
     with pytest.raises(error):
         start(WorkerSettings(url=url, processes=2))
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert children(os.getpid()) == before

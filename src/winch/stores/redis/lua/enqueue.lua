@@ -20,7 +20,11 @@ if earlier then return earlier end
 local terms, size = string.byte(ARGV[4], 15, 16)
 local queue = string.sub(ARGV[4], NEW_JOB_SIZE + terms + 1, NEW_JOB_SIZE + terms + size)
 local queued, marker = P .. 'queued:' .. queue, P .. 'marker:' .. queue
-local pauses = look('ZMSCORE', P .. 'paused', queue, '*')
+local wants_marker = redis.call('EXISTS', marker) == 0
+if wants_marker then
+  local pauses = look('ZMSCORE', P .. 'paused', queue, '*')
+  wants_marker = not (pauses[1] or pauses[2])
+end
 local is_known = look('SISMEMBER', P .. 'queues', queue) == 1
 local kept = look('HMGET', P .. 'store', 'back', 'schema')
 look('ZCARD', queued)
@@ -32,9 +36,9 @@ local times = struct.pack('<I6I6I6', NOW, NOW, 0)
 
 -- Takes from a job packed what those that follow it share, and returns its payload.
 local function open(packed)
-  local flags, features, _, _, priority, has_terms, name, payload, meta, extra = struct.unpack(NEW_JOB, packed)
-  local start = NEW_JOB_SIZE + has_terms + name
-  head = struct.pack('<BBBBI7I4I6hI2', has_terms > 0 and WITH_TERMS or PLAIN, QUEUED, flags, features, 0, 0, 0, priority, 0)
+  local flags, features, _, _, priority, own_terms, name, payload, meta, extra = struct.unpack(NEW_JOB, packed)
+  local start = NEW_JOB_SIZE + own_terms + name
+  head = struct.pack('<BBBBI7I4I6hI2', own_terms > 0 and WITH_TERMS or PLAIN, QUEUED, flags, features, 0, 0, 0, priority, 0)
   shift = priority * 17592186044416 -- 2^44
   times = string.sub(times, 1, 18) .. string.char(name)
   lengths = struct.pack('<I4I4I4', meta, extra, 0)
@@ -61,5 +65,5 @@ redis.call('ZADD', queued, unpack(entries))
 if not is_known then redis.call('SADD', P .. 'queues', queue) end
 redis.call('HSET', P .. 'store', 'back', back)
 if not kept[2] then redis.call('HSET', P .. 'store', 'schema', SCHEMA) end
-if not (pauses[1] or pauses[2]) and redis.call('EXISTS', marker) == 0 then redis.call('RPUSH', marker, 1) end
+if wants_marker then redis.call('RPUSH', marker, '1') end
 return keep({NOW, string.rep(QUEUED, #records / 2)})

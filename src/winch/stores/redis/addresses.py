@@ -112,21 +112,24 @@ def _server(parts: SplitResult) -> Server:
     options = dict(parse_qsl(parts.query))
     if unknown := [name for name in options if name not in _OPTIONS and name not in OURS]:
         raise ValueError(f"{parts.scheme}:// has no option {unknown[0]!r}")
-    local = parts.scheme == "unix"
-    if local and not parts.path:
-        raise ValueError("the path is that of the socket, like unix:///run/redis.sock")
-    database = options.get("db") or ("" if local else parts.path.strip("/")) or "0"
-    if not database.isdecimal():
-        raise ValueError(f"db={database}: the database is a number")
-    return Server(
-        host=unquote(parts.hostname or "localhost"),
-        port=parts.port or 6379,
-        path=unquote(parts.path) if local else "",
-        database=int(database),
+    server = Server(
+        database=_database(parts, options.get("db")),
         user=unquote(parts.username or "") or options.get("username", ""),
         password=unquote(parts.password or "") or options.get("password", ""),
         client_name=options.get("client_name", ""),
     )
+    if parts.scheme != "unix":
+        return replace(server, host=unquote(parts.hostname or server.host), port=parts.port or server.port)
+    if not parts.path:
+        raise ValueError("the path is that of the socket, like unix:///run/redis.sock")
+    return replace(server, path=unquote(parts.path))
+
+
+def _database(parts: SplitResult, option: str | None) -> int:
+    told = option or (parts.path.strip("/") if parts.scheme != "unix" else "") or "0"
+    if not told.isdecimal():
+        raise ValueError(f"db={told}: the database is a number")
+    return int(told)
 
 
 def _text(parts: SplitResult) -> str:

@@ -121,9 +121,8 @@ class Settler(threading.Thread):
             if run is None or time.monotonic_ns() - run.started < SLOW:
                 desk.turn()
                 return
-            begins = () if run.marked else (Held(run.claim.token, run.claim.id),)
-            run.marked = True
-            desk.clear(begins)
+            desk.clear(() if run.marked else (Held(run.claim.token, run.claim.id),))
+            run.marked = True  # not before: the main thread would begin the job, which may never let this one finish
 
 
 class Watch(threading.Thread):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import signal
+import threading
 from typing import cast
 
 import pytest
@@ -12,7 +13,7 @@ from winch.errors import JobTimeout
 from winch.running.interrupting import INTERRUPT
 from winch.running.run import Run, Runner
 from winch.stores.contract import Claim, Outcome
-from winch.worker.lanes import Site, ThreadLane
+from winch.worker.lanes import LoopLane, Site, ThreadLane
 from winch.worker.mainlane import MainLane
 from winch.worker.vitals import Vitals
 
@@ -28,6 +29,19 @@ class Quick:
     def perform(self, run: Run) -> Outcome:
         """Run nothing."""
         run.interrupted = JobTimeout
+        return Outcome(run.claim.token, run.claim.id, "finished")
+
+
+class Gated:
+    """A runner whose first job keeps the event loop from everything else until the gate is open."""
+
+    def __init__(self) -> None:
+        self.begun, self.gate = threading.Event(), threading.Event()
+
+    async def perform_async(self, run: Run) -> Outcome:
+        """Run nothing."""
+        self.begun.set()
+        self.gate.wait(10)
         return Outcome(run.claim.token, run.claim.id, "finished")
 
 
@@ -59,6 +73,23 @@ def test_an_interruption_that_comes_after_the_end_costs_no_thread() -> None:
         assert recorded.get(timeout=10) == number
     assert recorded.empty()
     assert len(lane.arrived) == 2
+
+
+def test_what_is_started_while_the_loop_is_busy_runs_in_its_order() -> None:
+    """Runs that come one after the other, also while the loop starts others, all run: none waits for another to come."""
+    recorded: queue.SimpleQueue[str] = queue.SimpleQueue()
+    runner = Gated()
+    site = Site(cast(Runner, runner), Vitals.create(9), lambda run, _outcome: recorded.put(run.claim.id), lambda: None)
+    lane = LoopLane(site, 9, 0)
+    ids = [f"job-{number}" for number in range(9)]
+    lane.start(Run(claim(ids[0])))
+    assert runner.begun.wait(10)
+    for id in ids[1:8]:
+        lane.start(Run(claim(id)))
+    runner.gate.set()
+    assert [recorded.get(timeout=10) for _ in range(8)] == ids[:8]
+    lane.start(Run(claim(ids[8])))
+    assert recorded.get(timeout=10) == ids[8]
 
 
 def test_the_main_thread_is_interrupted_while_user_code_runs_only() -> None:

@@ -111,3 +111,16 @@ def test_who_heard_of_several_jobs_and_takes_one_rings_again(store: SQLiteStore)
     assert readable(waiters[:1], 0) == set()
     for waiter in waiters:
         waiter.close()
+
+
+def test_who_does_not_listen_leaves_hints_to_others(store: SQLiteStore) -> None:
+    """A hint that came while it listened is told once, when it stops; later ones stay for those who listen."""
+    waiter = store.waiter(["q"])
+    waiter.arm()
+    put(store)
+    assert waiter.disarm()
+    put(store)
+    assert not waiter.disarm()
+    waiter.arm()
+    assert readable([waiter], 0)
+    waiter.close()

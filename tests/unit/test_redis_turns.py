@@ -65,7 +65,7 @@ def test_a_plain_turn_is_one_script(executor: Executor) -> None:
 
 
 def test_what_is_known_to_be_unusual_is_one_script_too(executor: Executor) -> None:
-    """Who settles a failure, or marks what begins, does not try the script that cannot do it."""
+    """Who settles a failure does not try the script that cannot do it; to mark what begins it can."""
     executor.put()
     [claim] = executor.turn()[0].claims
     assert executor.turn(begins=(Held(claim.token, claim.id),))[1] == 1

@@ -130,7 +130,7 @@ class HotVerbs:
         call = Call(executor, number)
         rest = _rest_of_turn(begins, queues, tally)
         sizes = (min(room, TURN_BATCH), len(outcomes), len(begins), len(queues), len(tally))
-        is_plain = not begins and all(outcome.kind == "finished" for outcome in outcomes)
+        is_plain = all(outcome.kind == "finished" for outcome in outcomes)
         read = self._turns.begin(call, "strict", *sizes, *pack_outcomes(outcomes), *rest, is_plain=is_plain)
 
         def answer() -> Turn:

@@ -32,7 +32,7 @@ class TurnScripts:
         Args:
             call: Its channel and number.
             arguments: Those of both scripts.
-            is_plain: Nothing begins in it, and all that has ended has finished.
+            is_plain: All that has ended in it has finished.
         """
         if not is_plain or self._left > 0:
             self._left -= is_plain

@@ -1,8 +1,8 @@
--- A turn in which plain jobs finish and plain jobs are claimed (contract: HotPath.turn; PROTOCOL rule 10). Whatever else a
+-- A turn in which plain jobs finish, some begin, and plain jobs are claimed (contract: HotPath.turn; PROTOCOL rule 10). Whatever else a
 -- turn may meet is `turn_any`'s: this script notices it before it has changed anything. As in `enqueue`, it has few functions.
 --
 -- KEYS[1]  prefix
--- ARGV     those of `turn_any`: "strict", and nothing begins
+-- ARGV     those of `turn_any`, "strict"
 --
 -- Guard    those of `turn_any`. At maxmemory the whole turn is refused.
 -- Returns  what `turn_any` does
@@ -12,7 +12,8 @@
 --- @include parts/metrics
 
 local EXECUTOR, ROOM = ARGV[1], tonumber(ARGV[4])
-local FIRST_QUEUE = 9 + 2 * ARGV[5]
+local FIRST_BEGIN = 9 + 2 * ARGV[5]
+local FIRST_QUEUE = FIRST_BEGIN + 2 * ARGV[6]
 local FIRST_TALLY = FIRST_QUEUE + ARGV[7]
 local UNUSUAL = redis.error_reply('UNUSUAL')
 
@@ -67,15 +68,25 @@ local function finish(id, packed)
   return true
 end
 
-local token, room, bytes = math.max(MICROS, (last_token or 0) + 1), math.max(ROOM, 0), 0
-local got, busy, heads = {}, {}, {}
+-- Takes note that a job has begun, if it is held.
+local function begin(id, token)
+  local key = P .. 'j:' .. id
+  local raw = redis.call('GET', key)
+  if ended[id] or not body_of(raw) then return end
+  local state, flags, features, held, place = struct.unpack(CLAIM, raw, 2)
+  if state == STARTED and held == tonumber(token) and place == seat then
+    claimed[#claimed + 1], claimed[#claimed + 2] = key, struct.pack(CLAIM, STARTED, with(flags, BEGUN), features, held, seat, NOW)
+  end
+end
 
--- Takes note of the claims of a queue's first jobs. Whether it is not all plain; whether there is more than a turn takes.
+local token, room, bytes, more = math.max(MICROS, (last_token or 0) + 1), math.max(ROOM, 0), 0, false
+local got, heads = {}, {}
+
+-- Takes note of the claims of a queue's first jobs. False if they are not all plain.
 local function claim_from(queue)
   local index, count = P .. 'queued:' .. queue, 0
-  local ids = redis.call('ZRANGE', index, 0, math.max(room, 1) - 1)
-  if #ids == 0 then return true, false end
-  busy[#busy + 1] = queue
+  local ids = redis.call('ZRANGE', index, 0, room - 1)
+  if #ids == 0 then return true end
   local started = list_of(joining, look_at_way(queue)[STARTED])
   while count < #ids and room > 0 and bytes <= TURN_BYTES do
     local id = ids[count + 1]
@@ -89,22 +100,33 @@ local function claim_from(queue)
     token, room, bytes, count = token + 1, room - 1, bytes + payload, count + 1
   end
   if count > 0 then heads[index] = count end
-  return true, count < #ids and room > 0
+  more = count < #ids
+  return true
 end
 
-local next_due, more = until_due(), false
+-- The marker of a queue that has jobs is pushed if it is absent (rule 29).
+local function mark(queue)
+  local marker = P .. 'marker:' .. queue
+  if redis.call('EXISTS', marker) == 0 and redis.call('EXISTS', P .. 'queued:' .. queue) == 1 then
+    redis.call('RPUSH', marker, '1')
+  end
+end
+
+local next_due, watched = until_due(), {}
 if next_due == 0 then return UNUSUAL end
-for n = 9, FIRST_QUEUE - 1, 2 do
+for n = 9, FIRST_BEGIN - 1, 2 do
   if not finish(ARGV[n], ARGV[n + 1]) then return UNUSUAL end
 end
+for n = FIRST_BEGIN, FIRST_QUEUE - 1, 2 do begin(ARGV[n], ARGV[n + 1]) end
 for first = FIRST_QUEUE, FIRST_TALLY - 1, GROUP do
   local last = math.min(first + GROUP, FIRST_TALLY) - 1
   if suspects and existing('suspects:', ARGV, first, last) > 0 then return UNUSUAL end
-  if existing('queued:', ARGV, first, last) > 0 then
+  -- Once nothing more is claimed, a group of queues that all have their markers needs no other look.
+  local claims = room > 0 and not more
+  if (claims or existing('marker:', ARGV, first, last) <= last - first) and existing('queued:', ARGV, first, last) > 0 then
+    watched[#watched + 1], watched[#watched + 2] = first, last
     for n = first, last do
-      local is_plain, is_more = claim_from(ARGV[n])
-      if not is_plain then return UNUSUAL end
-      more = more or is_more
+      if room > 0 and not more and not claim_from(ARGV[n]) then return UNUSUAL end
     end
   end
 end
@@ -135,9 +157,10 @@ if #held > 0 then
 end
 if not schema then redis.call('HSET', P .. 'store', 'schema', SCHEMA) end
 add_tally(FIRST_TALLY, ARGV[8])
-for _, queue in ipairs(busy) do
-  if redis.call('EXISTS', P .. 'marker:' .. queue) == 0 and redis.call('EXISTS', P .. 'queued:' .. queue) == 1 then
-    redis.call('RPUSH', P .. 'marker:' .. queue, 1)
+for n = 1, #watched, 2 do
+  local first, last = watched[n], watched[n + 1]
+  if first == last or existing('marker:', ARGV, first, last) <= last - first then
+    for at = first, last do mark(ARGV[at]) end
   end
 end
 keep({NOW, next_due, more and 1 or 0, 0, {}, claims})

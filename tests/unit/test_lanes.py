@@ -84,8 +84,8 @@ def test_what_is_started_while_the_loop_is_busy_runs_in_its_order() -> None:
     ids = [f"job-{number}" for number in range(9)]
     lane.start(Run(claim(ids[0])))
     assert runner.begun.wait(10)
-    for id in ids[1:8]:
-        lane.start(Run(claim(id)))
+    for name in ids[1:8]:
+        lane.start(Run(claim(name)))
     runner.gate.set()
     assert [recorded.get(timeout=10) for _ in range(8)] == ids[:8]
     lane.start(Run(claim(ids[8])))

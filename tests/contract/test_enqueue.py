@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.contract.helpers import S, add, ids, job, lane, put, record, retention, run, snapshot, states
+from tests.contract.helpers import S, add, fire, ids, job, lane, put, record, retention, run, snapshot, states
 from winch.errors import DuplicateJob, EnqueueError, UnknownDependency
 from winch.states import STATES
 from winch.stores.contract import ENQUEUE_BATCH, NewJob, OnFailure, Store
@@ -368,3 +368,16 @@ def test_a_job_that_failed_elsewhere_is_born_failed(store: Store) -> None:
     ]
     store.requeue(id)
     assert ids(store, "q", S.QUEUED) == [known, id]
+
+
+def test_who_waits_for_an_id_hears_of_the_job_that_takes_it_and_fails_at_once(store: Store) -> None:
+    """In one call: a job waits for one that has failed, whose id then goes to one that is born failed."""
+    parent = add(store)
+    executor = lane(store)
+    executor.settle(executor.one(), "failed", reason="raised")
+    child = job(id="child", parents=(parent,), on_failure="wait")
+    store.enqueue([child, job(id=parent, error=b"elsewhere")])
+    assert states(store, parent, "child") == ["failed", "deferred"]
+    assert store.children(parent) == []
+    fire(store)
+    assert store.children(parent) == ["child"]

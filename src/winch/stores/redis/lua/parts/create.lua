@@ -11,6 +11,16 @@ local function replace(old, job)
   job.features = with(job.features, bit.band(old.features, CHILDREN + FIRING))
 end
 
+-- A job that ends as it is created. Jobs of this call may wait already for the one that had its id: they hear of this end.
+local function end_at_once(job, state, reason, children)
+  local waiting = children[job.id]
+  if waiting then
+    adopt(job.id, waiting)
+    job.features, children[job.id] = with(job.features, CHILDREN), nil
+  end
+  end_job(job, state, reason)
+end
+
 local function create(job, state, unmet, children)
   if job.damaged then remove_damaged(job.id) end
   if job.old then replace(job.old, job) end
@@ -19,11 +29,11 @@ local function create(job, state, unmet, children)
   elseif state == SCHEDULED then
     schedule_job(job, job.due)
   elseif state == CANCELED then
-    end_job(job, CANCELED, DEPENDENCY)
+    end_at_once(job, CANCELED, DEPENDENCY, children)
   elseif state == FAILED then
     job.flags = without(job.flags, FAILED_BEFORE)
     attempt(job, KIND_FAILED, RAISED, '', NOW, NOW, job.error)
-    end_job(job, FAILED, RAISED)
+    end_at_once(job, FAILED, RAISED, children)
   else
     job.token, job.pending = next_token(), #unmet
     enter(job, DEFERRED)

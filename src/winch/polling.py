@@ -60,6 +60,14 @@ class Pipe:
         self._in, self._out = os.pipe()
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
+        self._made = os.fstat(self._in)
+
+    def is_intact(self) -> bool:
+        """Whether its descriptor is still its own: a job may have closed all of the process."""
+        try:
+            return os.path.samestat(os.fstat(self._in), self._made)
+        except OSError:
+            return False
 
     def fileno(self) -> int:
         """Readable after `wake`, until `drain`."""

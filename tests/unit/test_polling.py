@@ -1,5 +1,6 @@
 """Waiting for descriptors."""
 
+import os
 import threading
 import time
 
@@ -34,3 +35,14 @@ def test_what_came_before_is_seen_after_the_moment(pipe: Pipe) -> None:
     """Also a wait whose moment has passed tells what can be read."""
     pipe.wake()
     assert readable_until([pipe], time.monotonic() - 1) == {pipe.fileno()}
+
+
+def test_a_pipe_knows_whether_its_descriptor_is_still_its_own() -> None:
+    """It is not once somebody has closed it, nor if something else has got its number."""
+    pipe, other = Pipe(), Pipe()
+    assert pipe.is_intact()
+    os.dup2(other.fileno(), pipe.fileno())
+    assert not pipe.is_intact()
+    pipe.close()
+    assert not pipe.is_intact()
+    other.close()

@@ -42,6 +42,7 @@ class Clerk(threading.Thread):
 
     Attributes:
         steps: Grows with everything that it does: a clerk whose steps stand still hangs in a call that does not return.
+        failed: Its thread has ended by an error of our own.
         quiet: What the next beat says of the worker; set by the main thread.
 
     Args:
@@ -82,7 +83,7 @@ class Clerk(threading.Thread):
         self._first_sent = 0
         self._beat_at = 0.0
         self._due_at: float | None = None
-        self._has_promoted = False
+        self._has_promoted = self.failed = False
         self._looked_at = 0.0
         self._cron = CronTab()
         self._store_ahead = 0.0
@@ -134,6 +135,7 @@ class Clerk(threading.Thread):
             self._post(lambda: self._on_lost(why))
         except BaseException:
             logger.exception("the supervisor's thread for the store failed")
+            self.failed = True
             self._post(lambda: self._on_lost("the supervisor's thread for the store has failed"))
         finally:
             hints.close()

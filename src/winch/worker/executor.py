@@ -224,6 +224,9 @@ class Executor:
         self._finish_on_main(run, self._perform(run))
 
     def _finish_on_main(self, run: Run, outcome: Outcome) -> None:
+        if run.marked and not self._pipe.is_intact():
+            logger.error("%s has closed descriptors of its executor, which ends", run.function)
+            os._exit(1)  # while this job is the one that runs: it is to blame, not what stands behind it
         self._leave_main()
         self._record(run, outcome)
         if run.marked:

@@ -10,6 +10,7 @@ Its loop sleeps until an executor says something or dies, a signal comes, or the
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -20,6 +21,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from winch.errors import StoreError
 from winch.ids import new_id
 from winch.polling import Pipe, readable
 from winch.stores.contract import Beat, Store
@@ -109,7 +111,6 @@ class Supervisor:
             if not self._stopping:
                 self._stop_if_done()
         self._dismiss()
-        self._clerk.join(timeout=10)
         self._read_inbox()
         self._crash_hooks.finish()
         return self.exit_status
@@ -352,10 +353,14 @@ class Supervisor:
             self._spawn()
 
     def _dismiss(self) -> None:
-        """Have the clerk take its leave of the store, if it still can."""
+        """Have the clerk take its leave of the store, if it still can; one that has failed is stood in for."""
         worker = self._info.id
         self._clerk.ask(lambda store: store.retire_worker(worker))
         self._clerk.leave()
+        self._clerk.join(timeout=10)
+        if self._clerk.failed:
+            with contextlib.suppress(StoreError):
+                self._store.retire_worker(worker)
 
     def _mind_the_clerk(self) -> None:
         """A clerk that hangs in a call beats no more: another one takes its place, under a new id."""

@@ -457,9 +457,8 @@ def patiently(until: float) -> Generator[None]:
 
 def _configure(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA foreign_keys = ON")
-    db.execute(
-        "PRAGMA secure_delete = FAST"
-    )  # some builds overwrite what is deleted, and so write every page that becomes free
+    # Some builds overwrite what is deleted, and so write every page that becomes free.
+    db.execute("PRAGMA secure_delete = FAST")
     db.execute("PRAGMA busy_timeout = 0")  # from here on it is `patiently` that waits
 
 

@@ -339,7 +339,7 @@ class StoreBesideModel(RuleBasedStateMachine):
             NewEntry(each, dice.choice([b"1", b"2"]), dice.choice([b"a", b"b"])) for each in dice.some(ENTRIES, 0.4)
         ]
         job, offset = self.roll_job(dice), dice.choice([0, 0, 0, -FAR, FAR])
-        job = job._replace(parents=(), group="")
+        job = job._replace(parents=(), group="", error=b"")
         stale = dice.hit(0.1)
         theirs, mine = (revision_of(store, name) + stale for store in (self.store, self.model))
         eventually(lambda: self.store.now() > self.time)

@@ -587,7 +587,7 @@ class Control(Protocol):
             name: The entry's.
             revision: Of the entry whose schedule and template slot and job come from.
             slot: What fires.
-            job: Without parents and group.
+            job: Without parents, group and error.
             call: The number of the call.
         """
         ...

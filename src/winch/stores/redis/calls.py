@@ -17,7 +17,7 @@ from winch.stores.redis.addresses import Address
 from winch.stores.redis.scripts import Script, script
 from winch.stores.redis.wire import Argument, Connection, ServerError, pack_command
 
-__all__ = ["Argument", "Calls", "Line", "OutOfMemory", "Refusal", "passes"]
+__all__ = ["Argument", "Calls", "Line", "OutOfMemory", "Refusal", "passes", "unless_refused"]
 
 _RETRIED = frozenset(
     {"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS", "UNBLOCKED", "MOVED", "ASK"}
@@ -287,6 +287,20 @@ class Calls:
 
     def _text(self, text: str) -> str:
         return f"{self.address.place} refused: {text}"
+
+
+def unless_refused(ask: Callable[[], Any]) -> Any:
+    """The answer of a script that does the common case only. None: it has refused, so the one for every case is to decide.
+
+    Raises:
+        OutOfMemory: The server is full, for both.
+    """
+    try:
+        return ask()
+    except OutOfMemory:
+        raise
+    except (Refusal, StoreRefused):
+        return None
 
 
 def passes(error: Exception) -> bool:

@@ -28,7 +28,7 @@ from winch.stores.contract import (
     Turn,
     Waiter,
 )
-from winch.stores.redis.calls import Argument, Calls, OutOfMemory, Refusal
+from winch.stores.redis.calls import Argument, Calls, OutOfMemory, Refusal, unless_refused
 from winch.stores.redis.keys import ended_channel, marker_key, pack_id
 from winch.stores.redis.records import (
     STATES,
@@ -80,19 +80,20 @@ class HotVerbs:
         if not jobs:
             return Enqueued(self.now(), ())
         call = call or self._calls.next_call()
-        if not _are_plain(jobs):
-            return self._enqueued(jobs, lambda: self._calls.change("enqueue_any", call, *pack_jobs(jobs)), call)
-        return self._enqueued(jobs, lambda: self._calls.change("enqueue", call, *pack_plain_jobs(jobs)), call)
+        plain = pack_plain_jobs(jobs)
+        ask = (lambda: self._calls.change("enqueue", call, *plain)) if plain else None
+        return self._enqueued(jobs, ask, call)
 
     def begin_enqueue(self, jobs: Sequence[NewJob]) -> Callable[[], Enqueued]:
         """See `winch.stores.contract.HotPath.begin_enqueue`. One is sent ahead per thread; others are done at once."""
         _check_number(jobs)
-        if getattr(self._local, "is_ahead", False) or not jobs or not _are_plain(jobs):
+        plain = pack_plain_jobs(jobs) if jobs and not getattr(self._local, "is_ahead", False) else None
+        if plain is None:
             enqueued = self.enqueue(jobs)
             return lambda: enqueued
         self._local.is_ahead = True
         call = self._calls.next_call("batches")
-        read = self._calls.begin_change("enqueue", call, *pack_plain_jobs(jobs), use="batches")
+        read = self._calls.begin_change("enqueue", call, *plain, use="batches")
 
         def answer() -> Enqueued:
             self._local.is_ahead = False
@@ -194,18 +195,14 @@ class HotVerbs:
         seconds, micros = self._calls.command(b"TIME")
         return int(seconds) * 1000 + int(micros) // 1000
 
-    def _enqueued(self, jobs: Sequence[NewJob], ask: Callable[[], Any], call: Call) -> Enqueued:
-        """The answer; for what the short way refuses that of the long one, under the same number, so it happens once."""
+    def _enqueued(self, jobs: Sequence[NewJob], ask: Callable[[], Any] | None, call: Call) -> Enqueued:
+        """The answer: that of the short way, or else of the long one under the same number, so that it happens once."""
         try:
-            try:
-                now, states = ask()
-            except Refusal as refusal:
-                if refusal.args[0] != "KNOWN":
-                    raise
-                now, states = self._calls.change("enqueue_any", call, *pack_jobs(jobs))
+            answer = (ask and unless_refused(ask)) or self._calls.change("enqueue_any", call, *pack_jobs(jobs))
         except Refusal as refusal:
             raise _enqueue_error(refusal, jobs) from None
-        return Enqueued(now, _states(states))
+        now, digits = answer
+        return Enqueued(now, _states(digits))
 
     def _ended(self, ids: Sequence[str]) -> tuple[list[JobRecord], bool]:
         """The records of those that have ended, and whether the wait is over: one has ended, or none is known."""
@@ -217,16 +214,6 @@ class HotVerbs:
 def _check_number(jobs: Sequence[NewJob]) -> None:
     if len(jobs) > ENQUEUE_BATCH:
         raise ValueError(f"at most {ENQUEUE_BATCH} jobs per call, not {len(jobs)}")
-
-
-def _are_plain(jobs: Sequence[NewJob]) -> bool:
-    """Whether they all join the end of one queue at once."""
-    queue = jobs[0].queue
-    return all(_is_plain(job) and job.queue == queue for job in jobs)
-
-
-def _is_plain(job: NewJob) -> bool:
-    return not (job.parents or job.delay or job.at_front or job.error or job.group)
 
 
 def _states(digits: bytes) -> tuple[JobStatus, ...]:

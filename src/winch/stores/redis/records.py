@@ -20,6 +20,7 @@ from winch.stores.contract import (
     TallyKey,
 )
 from winch.stores.redis.keys import pack_id, unpack_id
+from winch.stores.redis.wire import Argument
 
 __all__ = [
     "STATES",
@@ -42,14 +43,16 @@ _CLAIM = Struct("<2x B B 17x  h 10x IH IH 6x  B I I I 4x")
 _ATTEMPT = Struct("<IHIHBBB")
 _OUTCOME = Struct("<QBBQQQBI")
 _NEW_JOB = Struct("<BBQHhBBIII")
+_PLAIN_HEAD = Struct("<BBBB 17x h 2x")
+_PLAIN_TAIL = Struct("<6x BIII 4x")
 _ENTRY = Struct("<BI")
 _LIMIT = Struct("<IIQIH")
 _SIZE = Struct("<I")
 
+_QUEUED = STATES.index(JobStatus.QUEUED)
 _STARTS: tuple[int, ...] = (0, 68, 85, 88, 105)
 """Where the segments begin, by form."""
-_WITH_TERMS = 3
-_SAME = b"\xff"
+_PLAIN, _WITH_TERMS = 1, 3
 _NO_PAST = (0, 0, 0, 0, 0, 0)
 _DEFAULT_TERMS = (3, 0, 500_000, 31_536_000_000)
 """What a job has that brings none: those of `NewJob`."""
@@ -102,21 +105,20 @@ class _Header(NamedTuple):
 # ---- what goes in ---------------------------------------------------------------------------------------------------
 
 
+def pack_jobs(jobs: Sequence[NewJob]) -> list[bytes]:
+    """Id and job of each, one after the other, as `enqueue_any.lua` takes them."""
+    flat: list[bytes] = []
+    for job in jobs:
+        flat += (pack_id(job.id), pack_job(job))
+    return flat
+
+
 def pack_job(job: NewJob) -> bytes:
-    """A new job as `enqueue.lua` takes it."""
+    """A new job as `parts/new_job.lua` takes it."""
+    flags, features, terms, meta, extra = _parts_of(job)
     queue = job.queue.encode()
-    meta = job.meta if job.meta[:1] != _PROGRESS else _PROGRESS + b"\0" + job.meta
-    extra = b"".join(_entry(_EVENT[one.event] + _EACH * one.each, one.payload) for one in job.callbacks)
-    features = _CALLBACKS if job.callbacks else 0
-    if job.limits:
-        features |= _LIMITED
-        extra += _entry(_LIMITS_ENTRY, b"".join(map(_pack_limit, job.limits)))
-    if job.group:
-        features |= _GROUPED
-        extra += _entry(_GROUP_ENTRY, job.group.encode())
-    terms = _pack_terms(job.max_crashes, job.ttl, job.result_ttl, job.failure_ttl)
     head = _NEW_JOB.pack(
-        (_FRONT if job.at_front else 0) | _POLICIES.index(job.on_failure) * _POLICY | (_FAILED if job.error else 0),
+        flags,
         features,
         job.delay,
         len(job.parents),
@@ -133,24 +135,58 @@ def pack_job(job: NewJob) -> bytes:
     return b"".join((head, terms, queue, job.payload, meta, extra, *parents, job.error))
 
 
-def pack_jobs(jobs: Sequence[NewJob]) -> list[bytes]:
-    """Id and job of each, one after the other."""
-    flat: list[bytes] = []
+def pack_plain_jobs(jobs: Sequence[NewJob]) -> list[Argument] | None:
+    """Jobs as `enqueue.lua` takes them, if they are for it: all join the end of one queue, under ids of their own.
+
+    What a job shares with the one before is not packed again: in bulk that is all but id and payload.
+    """
+    queue, known, parts = jobs[0].queue, None, _plain_parts(jobs[0])
+    flat: list[Argument] = [queue, jobs[0].priority, (parts and parts.head) or b""]
     for job in jobs:
-        flat += (pack_id(job.id), pack_job(job))
-    return flat
+        id, its_queue, payload, *rest = job  # noqa: A001
+        if rest != known:
+            known, parts = rest, _plain_parts(job)
+        if parts is None or its_queue != queue or parts.head != flat[2]:
+            return None
+        _, name, meta, extra, before, after = parts
+        flat += (pack_id(id), _PLAIN_TAIL.pack(name, len(payload), meta, extra) + before + payload + after)
+    return flat if len(set(flat[3::2])) == len(jobs) else None
 
 
-def pack_plain_jobs(jobs: Sequence[NewJob]) -> list[bytes]:
-    """The same for `enqueue.lua`: what a job shares with the one before is left out, which in bulk is all but the payload."""
-    flat: list[bytes] = []
-    known = None
-    for job in jobs:
-        id, queue, payload, *rest = job  # noqa: A001
-        shared = (queue, rest)
-        flat += (pack_id(id), _SAME + payload if shared == known else pack_job(job))
-        known = shared
-    return flat
+class _PlainParts(NamedTuple):
+    """What a record of `pack_plain_jobs` is made of, besides id and payload; in the middle the sizes of segments."""
+
+    head: bytes
+    queue: int
+    meta: int
+    extra: int
+    before: bytes
+    after: bytes
+
+
+def _plain_parts(job: NewJob) -> _PlainParts | None:
+    if job.parents or job.delay or job.at_front or job.error or job.group:
+        return None
+    flags, features, terms, meta, extra = _parts_of(job)
+    head = _PLAIN_HEAD.pack(_WITH_TERMS if terms else _PLAIN, _QUEUED, flags, features, job.priority)
+    queue = job.queue.encode()
+    return _PlainParts(head, len(queue), len(meta), len(extra), terms + queue, meta + extra)
+
+
+def _parts_of(job: NewJob) -> tuple[int, int, bytes, bytes, bytes]:
+    """Flags and features of a new job, and its segments `terms`, `meta` and `extra`."""
+    flags = (_FRONT if job.at_front else 0) | _POLICIES.index(job.on_failure) * _POLICY | (_FAILED if job.error else 0)
+    features = _CALLBACKS if job.callbacks else 0
+    extra = b"".join(_entry(_EVENT[one.event] + _EACH * one.each, one.payload) for one in job.callbacks)
+    if job.limits:
+        features |= _LIMITED
+        extra += _entry(_LIMITS_ENTRY, b"".join(map(_pack_limit, job.limits)))
+    if job.group:
+        features |= _GROUPED
+        extra += _entry(_GROUP_ENTRY, job.group.encode())
+    terms = _pack_terms(job.max_crashes, job.ttl, job.result_ttl, job.failure_ttl)
+    meta = job.meta if job.meta[:1] != _PROGRESS else _PROGRESS + b"\0" + job.meta
+    return flags, features, terms, meta, extra
 
 
 @lru_cache(maxsize=256)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from winch.errors import StoreRefused
 from winch.stores.contract import Call
-from winch.stores.redis.calls import Argument, Calls, OutOfMemory, Refusal
+from winch.stores.redis.calls import Argument, Calls, unless_refused
 
 __all__ = ["TurnScripts"]
 
@@ -40,11 +39,8 @@ class TurnScripts:
         read = self._calls.begin_change("turn", call, *arguments)
 
         def answer() -> Any:
-            try:
-                found = read()
-            except OutOfMemory:
-                raise
-            except (Refusal, StoreRefused):
+            found = unless_refused(read)
+            if found is None:
                 self._pause = self._left = min(2 * self._pause + 1, _LONGEST)
                 return self._calls.change("turn_any", call, *arguments)
             self._pause = 0

@@ -14,16 +14,24 @@ _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 _POOL = 64
 _randoms: list[str] = []
 """Random hexadecimal digits for as many ids: asking the system for each would take longer than all the rest of an id."""
+_last = 0, ""
+"""A millisecond and its digits: in bulk many ids are of one."""
 
 
 def new_id() -> str:
     """A UUIDv7 in text form (RFC 9562 section 5.7): 48 bits of time in ms, then random, so ids sort by creation."""
+    global _last  # noqa: PLW0603
     try:
         random = _randoms.pop()
     except IndexError:
         random = _more()
-    moment = f"{time.time_ns() // 1_000_000:012x}"
-    return f"{moment[:8]}-{moment[8:]}-7{random[:3]}-{_VARIANT[random[3]]}{random[4:7]}-{random[7:19]}"
+    now = time.time_ns() // 1_000_000
+    then, moment = _last
+    if now != then:
+        digits = f"{now:012x}"
+        moment = f"{digits[:8]}-{digits[8:]}-7"
+        _last = now, moment
+    return f"{moment}{random[:3]}-{_VARIANT[random[3]]}{random[4:7]}-{random[7:19]}"
 
 
 def _more() -> str:

@@ -277,6 +277,17 @@ def test_the_last_end_completes(store: Store) -> None:
     assert hinted(store, "other")
 
 
+def test_a_completion_that_is_claimed_by_the_turn_that_makes_it(store: Store) -> None:
+    """A queue is known even if its first job was created and claimed in the same step."""
+    make(store, queue="other")
+    add(store, group="g")
+    executor = lane(store, queues=("other", "q"))
+    claim = executor.one()
+    [created] = executor.turn(outcome(claim), queues=("other",), room=1).claims
+    assert (created.queue, store.queues()) == ("other", ["other", "q"])
+    assert store.counts(["other"])["other"][S.STARTED] == 1
+
+
 def test_callbacks_come_before_the_completion(store: Store) -> None:
     """The job of the completion stands behind the callbacks of the job that was the last."""
     make(store)

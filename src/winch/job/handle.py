@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from functools import partial
 from typing import Any, TypeVar, Unpack, cast, overload
 
 from winch.errors import InvalidJobOperation, NoSuchJob
@@ -13,7 +12,7 @@ from winch.job.extra import add_log_fields
 from winch.job.inside import Running
 from winch.job.making import Function, functions_of, new_job
 from winch.job.progress import Reporter
-from winch.job.view import Draft, record_of_claim, record_of_new
+from winch.job.view import Draft, JustEnqueued, record_of_new
 from winch.options import JobKeywords, JobOptions, check_queue
 from winch.states import JobStatus
 from winch.stores.contract import ENQUEUE_BATCH, Claim, JobRecord, NewJob, Store
@@ -42,14 +41,14 @@ class Job(Awaiting[R_co]):
     @classmethod
     def from_claim(cls, store: Store, claim: Claim, running: Running | None = None) -> Job[Any]:
         """The job of a claim, as its worker knows it. `running` if it is the one that runs here."""
-        job = cls(store, claim.id, lambda: record_of_claim(claim))
+        job = cls(store, claim.id, claim)
         job._reporter = None if running is None else Reporter(running)
         return cast("Job[Any]", job)
 
     @classmethod
     def from_enqueued(cls, store: Store, new: NewJob, state: JobStatus, now: int) -> Job[Any]:
         """The job that was just enqueued."""
-        return cast("Job[Any]", cls(store, new.id, partial(record_of_new, new, state, now)))
+        return cast("Job[Any]", cls(store, new.id, JustEnqueued(new, state, now)))
 
     # fmt: off
     @overload

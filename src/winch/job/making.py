@@ -14,13 +14,14 @@ from winch.ids import new_id, unique_id
 from winch.job.callbacks import new_callbacks
 from winch.job.connecting import local_admission
 from winch.options import JobOptions, RunOptions
-from winch.stores.contract import NewCallback, NewJob, NewLimit, OnFailure
+from winch.stores.contract import NewJob, NewLimit
 
 __all__ = ["Function", "functions_of", "new_job"]
 
 Function: TypeAlias = "Callable[..., Any] | str"
 """A function or its path."""
 
+_FIRST_SHARED = NewJob._fields.index("priority")
 _logger = logging.getLogger("winch")
 _judged: set[str] = set()
 
@@ -53,21 +54,12 @@ def new_job(
         _judge_pickle()
     shared = _shared(options)
     return NewJob(
-        id=_id(path, args, kwargs, options) if options.unique else options.job_id or new_id(),
-        queue=queue,
-        payload=dumps_call(path, args, kwargs, shared.run, shared.parents),
-        priority=options.priority,
-        at_front=shared.at_front,
-        delay=delay,
-        ttl=options.ttl,
-        result_ttl=options.result_ttl,
-        failure_ttl=options.failure_ttl,
-        meta=dumps_meta(options.meta) if options.meta else b"",
-        parents=shared.parents,
-        on_failure=shared.on_failure,
-        callbacks=shared.callbacks,
-        limits=shared.limits,
-        group=options.group or "",
+        _id(path, args, kwargs, options) if options.unique else options.job_id or new_id(),
+        queue,
+        dumps_call(path, args, kwargs, shared.run, shared.parents),
+        delay,
+        dumps_meta(options.meta) if options.meta else b"",
+        *shared.fields,
     )
 
 
@@ -77,28 +69,39 @@ def functions_of(f: Function, options: JobOptions) -> tuple[Function, ...]:
 
 
 class _Shared(NamedTuple):
-    """What has to be made of a job's options, and is the same for all jobs that are given these."""
+    """What has to be made of a job's options, and is the same for all jobs that are given these.
+
+    Attributes:
+        run: For its payload.
+        parents: The same.
+        fields: Of `NewJob`, from `priority` on.
+    """
 
     run: RunOptions
-    at_front: bool
     parents: tuple[str, ...]
-    on_failure: OnFailure
-    callbacks: tuple[NewCallback, ...]
-    limits: tuple[NewLimit, ...]
+    fields: tuple[Any, ...]
 
 
 @lru_cache(maxsize=16)
 def _shared(options: JobOptions) -> _Shared:
     """Made once for all jobs of an `enqueue_many`, or of a queue with defaults."""
     depends = options.depends
-    return _Shared(
-        _run_of(options) if options.callbacks else options.run,
-        options.at_front or (depends is not None and depends.enqueue_at_front),
-        depends.ids if depends else (),
-        depends.on_failure if depends else "cancel",
-        new_callbacks(options) if options.callbacks or options.webhooks else (),
-        tuple(NewLimit(*astuple(limit)) for limit in options.limits) if options.limits else (),
+    new = NewJob(
+        id="",
+        queue="",
+        payload=b"",
+        priority=options.priority,
+        at_front=options.at_front or (depends is not None and depends.enqueue_at_front),
+        ttl=options.ttl,
+        result_ttl=options.result_ttl,
+        failure_ttl=options.failure_ttl,
+        parents=depends.ids if depends else (),
+        on_failure=depends.on_failure if depends else "cancel",
+        callbacks=new_callbacks(options) if options.callbacks or options.webhooks else (),
+        limits=tuple(NewLimit(*astuple(limit)) for limit in options.limits) if options.limits else (),
+        group=options.group or "",
     )
+    return _Shared(_run_of(options) if options.callbacks else options.run, new.parents, new[_FIRST_SHARED:])
 
 
 def _run_of(options: JobOptions) -> RunOptions:

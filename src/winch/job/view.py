@@ -15,7 +15,7 @@ from winch.job.progress import Progress, Reporter, load_progress
 from winch.states import ENDED, JobStatus
 from winch.stores.contract import Claim, JobRecord, NewJob, Store
 
-__all__ = ["Draft", "JobView", "record_of_claim", "record_of_new", "ttl_seconds"]
+__all__ = ["Draft", "JobView", "JustEnqueued", "record_of_new", "ttl_seconds"]
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -32,6 +32,14 @@ class Draft(NamedTuple):
     functions: tuple[Callable[..., Any] | str, ...]
 
 
+class JustEnqueued(NamedTuple):
+    """What is known of a job that was just enqueued."""
+
+    new: NewJob
+    state: JobStatus
+    now: int
+
+
 def _moment(milliseconds: int) -> datetime | None:
     return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
 
@@ -46,7 +54,7 @@ class JobView(Generic[R_co]):
 
     __slots__ = ("_call", "_draft", "_id", "_meta", "_reporter", "_source", "_store", "_typed")
 
-    def __init__(self, store: Store, job_id: str, source: JobRecord | Callable[[], JobRecord]) -> None:
+    def __init__(self, store: Store, job_id: str, source: JobRecord | Claim | JustEnqueued) -> None:
         self._store = store
         self._id = job_id
         self._source = source
@@ -73,9 +81,10 @@ class JobView(Generic[R_co]):
     @property
     def record(self) -> JobRecord:
         """All that the store told, as of the last reading."""
-        if callable(self._source):
-            self._source = self._source()
-        return self._source
+        source = self._source
+        if not isinstance(source, JobRecord):  # made when it is asked for, which is seldom
+            source = self._source = record_of_claim(source) if isinstance(source, Claim) else record_of_new(*source)
+        return source
 
     @property
     def _head(self) -> CallData:

@@ -152,15 +152,15 @@ class NewJob(NamedTuple):
         id: Made by the client, a UUIDv7 in text form unless the user chose one.
         queue: The queue's name.
         payload: Function, arguments and options, opaque.
+        delay: Milliseconds until it is due; 0 is at once.
+        meta: Opaque.
         priority: -500 to 500, higher first.
         at_front: Join before all others of the same priority once it gets ready, also where it is scheduled or deferred
             first.
-        delay: Milliseconds until it is due; 0 is at once.
         ttl: Milliseconds it may wait in `queued` before its first run; 0 is without end.
         result_ttl: Milliseconds that a finished job is kept; 0 is not at all, -1 without end.
         failure_ttl: The same for failed, canceled and stopped jobs.
         max_crashes: The charged crash with this number ends the job as failed.
-        meta: Opaque.
         parents: Jobs it waits for, at most 10,000, none twice. Earlier jobs of the same call may be named.
         on_failure: What becomes of it when a parent ends other than finished: `cancel` it, `wait` on (for a requeue of the
             parent), or `run` it all the same.
@@ -174,14 +174,14 @@ class NewJob(NamedTuple):
     id: str
     queue: str
     payload: bytes
+    delay: int = 0
+    meta: bytes = b""
     priority: int = 0
     at_front: bool = False
-    delay: int = 0
     ttl: int = 0
     result_ttl: int = 500_000
     failure_ttl: int = 31_536_000_000
     max_crashes: int = 3
-    meta: bytes = b""
     parents: tuple[str, ...] = ()
     on_failure: OnFailure = "cancel"
     callbacks: tuple[NewCallback, ...] = ()

@@ -140,15 +140,20 @@ def pack_plain_jobs(jobs: Sequence[NewJob]) -> list[Argument] | None:
 
     What a job shares with the one before is not packed again: in bulk that is all but id and payload.
     """
-    queue, known, parts = jobs[0].queue, None, _plain_parts(jobs[0])
-    flat: list[Argument] = [queue, jobs[0].priority, (parts and parts.head) or b""]
+    parts = _plain_parts(jobs[0])
+    if parts is None:
+        return None
+    (head, name, meta, extra, before, after), (_, queue, _, *known) = parts, jobs[0]
+    flat: list[Argument] = [queue, jobs[0].priority, head]
     for job in jobs:
         id, its_queue, payload, *rest = job  # noqa: A001
+        if its_queue != queue:
+            return None
         if rest != known:
             known, parts = rest, _plain_parts(job)
-        if parts is None or its_queue != queue or parts.head != flat[2]:
-            return None
-        _, name, meta, extra, before, after = parts
+            if parts is None or parts.head != head:
+                return None
+            _, name, meta, extra, before, after = parts
         flat += (pack_id(id), _PLAIN_TAIL.pack(name, len(payload), meta, extra) + before + payload + after)
     return flat if len(set(flat[3::2])) == len(jobs) else None
 

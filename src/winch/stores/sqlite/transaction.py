@@ -131,7 +131,8 @@ class Transaction(Snapshot):
         for queue, due_at in self._due.items():
             if self.one(q.earliest_due, queue) == due_at:
                 self.hints.update(self.column(q.listeners, queue))
-        self.db.executemany(q.count, [(*key, more) for key, more in self._counted.items() if more])
+        # Also those that balance: a queue is known by its counts, and its first job may have been claimed in this very step.
+        self.db.executemany(q.count, [(*key, more) for key, more in self._counted.items()])
         counters = self.token, self.back, self.front, self.jobs, self.sampled, self.suspects
         self.db.execute(q.save_meta, (self.now, self.wall, *counters))
 

@@ -52,8 +52,8 @@ STEPS: tuple[Step, ...] = (
     Step("enqueue", "produce", "enqueue"),
     # ---- an executor starts, sleeps and wakes
     Step("executor.start", "work", "winch.worker.executor:Executor.__init__"),
-    Step("executor.arm", "work", "winch.worker.executor:Executor._listen"),
-    Step("executor.wake", "work", "winch.worker.executor:Executor._sleep"),
+    Step("executor.arm", "work", "winch.worker.sleeper:Sleeper._listen"),
+    Step("executor.wake", "work", "winch.worker.sleeper:Sleeper.sleep"),
     # ---- it takes turns
     Step("turn.claim", "work", "turn", lambda asked: asked["room"] > 0, lambda turn: turn.claims),
     Step("turn.begin", "work", "turn", lambda asked: asked["begins"]),
@@ -78,9 +78,9 @@ STEPS: tuple[Step, ...] = (
     Step("fork.parent", "fork", "winch.worker.forking:ForkServer.perform"),
     # ---- it stops
     Step("executor.obey", "stop", "winch.worker.executor:Executor.obey"),
-    Step("executor.interrupt", "stop", "winch.worker.executor:Executor.interrupt_all"),
+    Step("executor.interrupt", "stop", "winch.worker.holding:Holding.interrupt_all"),
     Step("executor.drain", "stop", "winch.worker.executor:Executor._drain"),
-    Step("executor.disarm", "stop", "winch.worker.executor:Executor._stop_listening"),
+    Step("executor.disarm", "stop", "winch.worker.sleeper:Sleeper.stop_listening"),
     # ---- a supervisor comes to life
     Step("enlist", "work", "enlist"),
     Step("enlist_executor", "work", "enlist_executor"),

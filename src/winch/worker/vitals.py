@@ -138,6 +138,10 @@ class Vitals:
         """Whether jobs may be started now."""
         return time.clock_gettime_ns(_CLOCK) < self._words[_LEASE]
 
+    def ttl_left(self, ttl: int) -> int:
+        """Nanoseconds until the worker's ttl is over, of so many: the lease ends before it, by the supervisor's margin."""
+        return self.lease() + int(ttl * (1 - LEASE_SHARE)) - clock()
+
     # ---- the supervisor's side ----
 
     def extend(self, until: int) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from winch.errors import JobInterrupted, JobTimeout, StoreError, WorkerError
 from winch.polling import Pipe, readable
@@ -22,9 +22,12 @@ from winch.stores.contract import Held
 from winch.worker.alarm import new_alarm
 from winch.worker.channel import Channel
 from winch.worker.desk import Desk
+from winch.worker.holding import Holding
 from winch.worker.lanes import Lane, end_process
 from winch.worker.mainlane import MainLane
 from winch.worker.pace import SLOW
+from winch.worker.stopping import Stopping, end_group
+from winch.worker.vitals import Vitals
 
 __all__ = ["Settler", "Watch", "Watched"]
 
@@ -46,43 +49,14 @@ class Watched(Protocol):
 
     channel: Channel
     desk: Desk
-    main: MainLane
-    lanes: tuple[Lane, ...]
-    lost: set[int]
-    stop_at: int | None
+    holding: Holding
+    stopping: Stopping
+    vitals: Vitals
     in_batch: bool
     ttl: int
 
     def obey(self, message: dict[str, Any]) -> None:
         """Do what the supervisor says."""
-        ...
-
-    def stop_if_told(self) -> None:
-        """Stop, if a signal has asked for it."""
-        ...
-
-    def abandon(self) -> None:
-        """There is no more time to wait for the store."""
-        ...
-
-    def running(self) -> int:
-        """How many jobs are running."""
-        ...
-
-    def interrupt_all(self) -> None:
-        """Have every running job make way."""
-        ...
-
-    def lease_left(self) -> int:
-        """Nanoseconds until the worker's ttl is over, unless the supervisor beats before."""
-        ...
-
-    def supervisor_gone(self) -> NoReturn:
-        """The supervisor is dead."""
-        ...
-
-    def die(self, error: Exception) -> NoReturn:
-        """Leave at once."""
         ...
 
 
@@ -110,14 +84,14 @@ class Settler(threading.Thread):
                 self._asked.clear()
                 self._clear()
         except (WorkerError, StoreError) as error:
-            self._executor.die(error)
+            self._executor.stopping.die(error)
         except BaseException:
             end_process()
 
     def _clear(self) -> None:
         desk = self._executor.desk
         with desk.lock:
-            run = self._executor.main.run
+            run = self._executor.holding.main.run
             if run is None or time.monotonic_ns() - run.started < SLOW:
                 desk.turn()
                 return
@@ -183,20 +157,20 @@ class Watch(threading.Thread):
                         self._executor.obey(message)
         except BaseException:
             end_process()
-        self._executor.supervisor_gone()
+        end_group()
 
     # ---- what is due ----
 
     def _look(self) -> float | None:
         """Do what is due now. Returns seconds until the next look, None if nothing is running."""
         now = time.monotonic_ns()
-        self._executor.stop_if_told()
+        self._executor.stopping.request_if_told()
         delays = [self._look_at_main(now), self._look_at_lanes(now), self._look_at_stop(now), self._look_at_lease(now)]
         waits = [delay for delay in delays if delay is not None]
         return max(min(waits) / 1e9, 0.001) if waits else None
 
     def _look_at_main(self, now: int) -> int | None:
-        main = self._executor.main
+        main = self._executor.holding.main
         run = main.run
         if run is None:
             return SLOW if self._executor.in_batch else None
@@ -208,12 +182,13 @@ class Watch(threading.Thread):
         return self._time_left(main, run, now)
 
     def _look_at_lanes(self, now: int) -> int | None:
-        waits = [self._time_left(lane, run, now) for lane in self._executor.lanes for run in list(lane.runs.values())]
+        lanes = self._executor.holding.lanes
+        waits = [self._time_left(lane, run, now) for lane in lanes for run in list(lane.runs.values())]
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _time_left(self, lane: Lane | MainLane, run: Run, now: int) -> int | None:
         """Interrupt a job whose time is over. Nanoseconds until this one is due, None if never."""
-        if run.claim.token in self._executor.lost:
+        if run.claim.token in self._executor.holding.lost:
             lane.interrupt(run, JobInterrupted)
             return _AGAIN
         if run.interrupted is not None or run.limit is None:
@@ -226,7 +201,7 @@ class Watch(threading.Thread):
     def _look_at_lease(self, now: int) -> int | None:
         """The supervisor has been silent for a ttl in which the store answered: nobody vouches for these jobs any more."""
         executor = self._executor
-        left = executor.lease_left() if executor.running() else 0
+        left = executor.vitals.ttl_left(executor.ttl) if executor.holding.running() else 0
         if left >= 0:
             self._silent_since = self._answering_since = None
             return left or None
@@ -239,16 +214,17 @@ class Watch(threading.Thread):
         elif self._answering_since is None:
             self._answering_since = answered
         elif now - self._answering_since > executor.ttl:
-            executor.interrupt_all()
+            executor.holding.interrupt_all()
         return _PROBE
 
     def _look_at_stop(self, now: int) -> int | None:
-        deadline = self._executor.stop_at
+        stopping = self._executor.stopping
+        deadline = stopping.deadline
         if deadline is None:
             return None
         if now < deadline:
             return deadline - now
-        self._executor.interrupt_all()
+        self._executor.holding.interrupt_all()
         if now > deadline + _STORE_GRACE:
-            self._executor.abandon()
+            stopping.abandon.set()
         return _AGAIN

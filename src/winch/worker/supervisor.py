@@ -25,9 +25,12 @@ from winch.errors import StoreError
 from winch.ids import new_id
 from winch.polling import Pipe, readable
 from winch.stores.contract import Beat, Store
+from winch.worker.backoff import Backoff
 from winch.worker.clerk import GIVEN_UP, Clerk
 from winch.worker.crashes import CrashHooks
+from winch.worker.hanging import Hanging
 from winch.worker.identity import identify
+from winch.worker.idleness import Idleness, Marks, marks_of
 from winch.worker.interpreters import Interpreters
 from winch.worker.orders import Orders
 from winch.worker.orphans import name_orphans
@@ -36,7 +39,7 @@ from winch.worker.processes import ExecutorProcess, reap_strays
 from winch.worker.retirement import retire
 from winch.worker.settings import WorkerSettings
 from winch.worker.signals import Signals
-from winch.worker.vitals import IDLE, LEASE_SHARE
+from winch.worker.vitals import LEASE_SHARE
 
 __all__ = ["Supervisor"]
 
@@ -47,12 +50,6 @@ _KILL_AFTER = 3.0
 
 _CLERK_PATIENCE = 30.0
 """Seconds that one call of the clerk may take, or the ttl if that is longer. A call has a deadline of 2 s."""
-
-_CLERK_LOOKS = 20
-"""So often it must have been seen hanging: who was stopped himself has not looked."""
-
-_LONGEST_BACKOFF = 30.0
-"""Seconds between two starts of an executor that dies at its start."""
 
 
 class Supervisor:
@@ -77,20 +74,18 @@ class Supervisor:
         self._stopping = self._quiet = False
         self._signals_to_stop = 0
         self._renewing: deque[ExecutorProcess] = deque()
-        self._start_at: list[float] = []
-        self._early_deaths = 0
+        self._backoff = Backoff()
         self._ever_ready = False
         self._writes_cron = bool(settings.cron)
         self._lease = 0
-        self._idle_since = time.monotonic()
-        self._idle_marks: tuple[tuple[str, int], ...] = ()
+        self._idleness = Idleness()
         self._overdue = Overdue(settings.kill_grace)
         self._crash_hooks = CrashHooks(settings)
         self._asked_drained = False
         self._name_orphans_at = time.monotonic() + 2
         self._info, self._orders = identify(settings, self.name), Orders(self)
         self._clerk = self._hire()
-        self._clerk_steps, self._clerk_seen_at, self._clerk_looks = 0, time.monotonic(), 0
+        self._clerk_hangs = Hanging(max(_CLERK_PATIENCE, settings.worker_ttl))
 
     # ---- life ----
 
@@ -99,12 +94,13 @@ class Supervisor:
         self._clerk.start()
         for _ in range(self.settings.processes):
             self._spawn()
-        while self._processes or self._start_at or not self._stopping:
+        while self._processes or self._backoff.waiting or not self._stopping:
             self._wait()
             self._obey(self._signals.take())
             self._read_inbox()
             self._look_after_executors()
-            self._start_due()
+            for _ in range(self._backoff.take_due()):
+                self._spawn()
             self._name_orphans()
             self._mind_the_clerk()
             self._crash_hooks.look()
@@ -139,7 +135,7 @@ class Supervisor:
 
     def _tick(self) -> float:
         """Seconds until the next look at the clock."""
-        if self.settings.burst or self._stopping or self._start_at:
+        if self.settings.burst or self._stopping or self._backoff.waiting:
             return 0.05
         return min(1.0, self.settings.kill_grace / 4, self.settings.beat / 4)
 
@@ -178,7 +174,7 @@ class Supervisor:
     def stop(self, grace: float) -> None:
         """Stop claiming; jobs have `grace` seconds to finish, then they are put back."""
         self._stopping = True
-        self._start_at.clear()
+        self._backoff.clear()
         self._renewing.clear()
         for process in self._processes:
             process.stop(grace, _KILL_AFTER)
@@ -202,7 +198,7 @@ class Supervisor:
         except OSError as error:
             logger.error("an executor could not be started: %s", error)  # noqa: TRY400 - the text says it all
             self._clerk.ask(lambda store: store.retire(executor))
-            self._start_later(early=True)
+            self._backoff.start_later(early=True)
             return
         settings = self._settings_of_next()
         process = ExecutorProcess(interpreter, executor, settings, self.name, budget, self._quiet)
@@ -264,19 +260,8 @@ class Supervisor:
         """Start a new executor; with a growing pause while they die before they have run anything."""
         if process.failed_to_start:
             logger.error("an executor could not start:\n%s", process.failure.rstrip())
-        self._start_later(early=not process.ready or (process.vitals.head().turns == 0 and not process.left_in_order))
-
-    def _start_later(self, *, early: bool) -> None:
-        self._early_deaths = self._early_deaths + 1 if early else 0
-        pause = min(_LONGEST_BACKOFF, 0.5 * 2**self._early_deaths) if early else 0.0
-        self._start_at.append(time.monotonic() + pause)
-
-    def _start_due(self) -> None:
-        now = time.monotonic()
-        due = [at for at in self._start_at if at <= now]
-        self._start_at = [at for at in self._start_at if at > now]
-        for _ in due:
-            self._spawn()
+        is_early = not process.ready or (process.vitals.head().turns == 0 and not process.left_in_order)
+        self._backoff.start_later(early=is_early)
 
     def _fail_to_start(self, traceback: str) -> None:
         sys.stderr.write(traceback)
@@ -339,7 +324,7 @@ class Supervisor:
             process.ended()
             process.close()
         self._processes.clear()
-        self._start_at.clear()
+        self._backoff.clear()
         self._renewing.clear()
         self._overdue.forget()
         self._asked_drained = False
@@ -364,16 +349,8 @@ class Supervisor:
 
     def _mind_the_clerk(self) -> None:
         """A clerk that hangs in a call beats no more: another one takes its place, under a new id."""
-        now = time.monotonic()
-        if self._clerk.steps != self._clerk_steps:
-            self._clerk_steps, self._clerk_seen_at, self._clerk_looks = self._clerk.steps, now, 0
-            return
-        self._clerk_looks += 1
-        patience = max(_CLERK_PATIENCE, self.settings.worker_ttl)
-        if now - self._clerk_seen_at > patience and self._clerk_looks > _CLERK_LOOKS:
-            why = f"a call of the store has not returned for {now - self._clerk_seen_at:.0f} s"
-            self._clerk_seen_at, self._clerk_looks = now, 0
-            self._on_lost(why)
+        if (hung_for := self._clerk_hangs.look(self._clerk.steps)) is not None:
+            self._on_lost(f"a call of the store has not returned for {hung_for:.0f} s")
 
     # ---- people ----
 
@@ -387,25 +364,21 @@ class Supervisor:
     # ---- when to stop ----
 
     def _stop_if_done(self) -> None:
-        marks = tuple((process.id, process.vitals.head().turns) for process in self._processes)
-        idle = bool(marks) and all(p.ready and p.vitals.head().state == IDLE for p in self._processes)
-        if not idle or self._quiet or marks != self._idle_marks:
-            self._idle_marks = marks
-            self._idle_since = time.monotonic()
+        idle_for = self._idleness.look(self._processes, quiet=self._quiet)
+        if idle_for is None:
             return
         limit = self.settings.max_idle_time
-        if limit is not None and time.monotonic() - self._idle_since > limit:
+        if limit is not None and idle_for > limit:
             logger.info("no job for %g s: stopping", limit)
             self.stop(self.settings.grace)
         elif self.settings.burst and not self._asked_drained:
             self._asked_drained = True
-            queues = self.settings.queues
+            queues, marks = self.settings.queues, self._idleness.marks
             self._clerk.ask(lambda store: store.drained(queues), lambda drained: self._on_drained(drained, marks))
 
-    def _on_drained(self, drained: bool, marks: tuple[tuple[str, int], ...]) -> None:
+    def _on_drained(self, drained: bool, marks: Marks) -> None:
         self._asked_drained = False
-        now = tuple((process.id, process.vitals.head().turns) for process in self._processes)
-        if drained and now == marks and not self._stopping:
+        if drained and marks_of(self._processes) == marks and not self._stopping:
             logger.info("nothing is left to do: stopping")
             self._clerk.ask(name_orphans)
             self.stop(self.settings.grace)

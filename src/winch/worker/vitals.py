@@ -134,13 +134,13 @@ class Vitals:
         """Until when, on `clock()`, jobs may be started."""
         return self._words[_LEASE]
 
-    def lease_holds(self) -> bool:
-        """Whether jobs may be started now."""
-        return time.clock_gettime_ns(_CLOCK) < self._words[_LEASE]
-
     def ttl_left(self, ttl: int) -> int:
         """Nanoseconds until the worker's ttl is over, of so many: the lease ends before it, by the supervisor's margin."""
         return self.lease() + int(ttl * (1 - LEASE_SHARE)) - clock()
+
+    def lease_holds(self) -> bool:
+        """Whether jobs may be started now."""
+        return time.clock_gettime_ns(_CLOCK) < self._words[_LEASE]
 
     # ---- the supervisor's side ----
 

@@ -1,4 +1,4 @@
-"""Connections to the database: one per thread, and how a reading and a writing transaction begins and ends.
+"""The database: a connection per thread, and how a reading and a writing transaction begins and ends.
 
 Writers queue at a lock file beside the database, the *turnstile*: whoever holds it is the next to write, and lets it go as
 soon as its transaction has begun. SQLite's own waiting is a lottery that a writer who comes back at once, as an executor
@@ -7,7 +7,6 @@ does, wins every time (PROTOCOL rule 38).
 
 from __future__ import annotations
 
-import itertools
 import os
 import sqlite3
 import threading
@@ -16,12 +15,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
 from weakref import WeakSet
 
 from winch.errors import StoreNotFound, StoreRefused, StoreReplaced, StoreUnavailable
 from winch.stores.sqlite.faults import explained, is_busy
+from winch.stores.sqlite.forks import GATE
 from winch.stores.sqlite.schema import PAGE, bring_up_to_date, is_current
+from winch.stores.sqlite.session import Identity, Session, Version
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.transaction import Snapshot, Transaction
 from winch.stores.sqlite.wake import Bells, FifoBells, PipeBells
@@ -31,139 +31,10 @@ try:
 except ImportError:  # Windows: SQLite's own waiting has to do
     fcntl = None
 
-__all__ = ["Database", "FileDatabase", "MemoryDatabase", "Session"]
+__all__ = ["Database", "FileDatabase", "MemoryDatabase"]
 
 CHECKPOINT = 16_000_000 // PAGE  # pages in the journal; each check point costs several fsync, about 16 MB apart
 PATIENCE = 0.0001, 0.001  # seconds between two looks at a lock that somebody holds: the first, and at most
-
-
-Version = tuple[int, int, int]
-
-
-class Session:
-    """One connection. It belongs to a thread and to a process, and is in use while its lock is held.
-
-    Used as a context manager by who holds the lock, it is released at the end.
-
-    Attributes:
-        identity: Device and inode of the file when it was opened.
-        patience: Seconds that who closes it, or forks, waits for the end of a transaction.
-        commits: Transactions written so far, for `PRAGMA data_version` tells of those of others only.
-        turnstile: The descriptor of the lock file, -1 before the first use.
-        closed: It is of no use any more; whoever finds out needs another one.
-    """
-
-    def __init__(self, db: sqlite3.Connection, identity: tuple[int, int] = (0, 0), patience: float = 0) -> None:
-        self.db = db
-        self.identity = identity
-        self.patience = patience
-        self.lock = threading.RLock()
-        self.pid = os.getpid()
-        self.number = next(_NUMBERS)
-        self.commits = 0
-        self.turnstile = -1
-        self.closed = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.lock.release()
-
-    def version(self) -> Version:
-        """Changes whenever anybody has written; that of another connection is another one."""
-        return self.number, self.db.execute(q.data_version).fetchone()[0], self.commits
-
-    def close(self) -> None:
-        """Let go of the file, if possible when no other thread uses it; unless it is the parent's (see `sever`)."""
-        if self.pid != os.getpid():
-            self.sever()
-            return
-        locked = self.lock.acquire(timeout=self.patience)
-        try:
-            self.closed = True
-            self.db.close()
-            self._close_turnstile()
-        finally:
-            if locked:
-                self.lock.release()
-
-    def sever(self) -> None:
-        """Never close the parent's connection: that could take away its locks."""
-        if not self.closed:
-            self.closed = True
-            _INHERITED.append(self.db)
-            self._close_turnstile()
-
-    def _close_turnstile(self) -> None:
-        if self.turnstile >= 0:
-            os.close(self.turnstile)
-            self.turnstile = -1
-
-    def is_mine(self) -> bool:
-        """Whether the calling thread is using it."""
-        lock: Any = self.lock
-        return bool(lock._is_owned())  # what threading.Condition asks, too
-
-    def __del__(self) -> None:
-        with suppress(Exception):
-            self.close()
-
-
-_NUMBERS = itertools.count()
-
-
-# ---- forks ----------------------------------------------------------------------------------------------------------
-# SQLite keeps one table of files and locks per process. A child inherits it: it would take locks for its own that are the
-# parent's, and lose what it writes when the parent unlinks the journal. So no connection is open across a fork. All are
-# closed before it, each when the transaction of its thread has ended, and opened again by whoever needs one.
-
-_SESSIONS: WeakSet[Session] = WeakSet()
-"""All connections of this process to files, those that are about to be closed too."""
-
-_INHERITED: list[sqlite3.Connection] = []
-"""Connections of the process that forked this one, kept so that nothing ever closes them."""
-
-_SEVERED: set[tuple[int, int]] = set()
-"""Files that the parent could not let go of in time: this process must not open them."""
-
-
-class _Gate:
-    """Passed by who opens a connection, shut during a fork."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.forking: list[Session] = []
-
-    def before(self) -> None:
-        """Close all connections, or wait until their deadlines for those that are in use."""
-        self.lock.acquire()
-        self.forking = [session for session in [*_SESSIONS] if not session.closed and session.pid == os.getpid()]
-        start = time.monotonic()
-        for session in self.forking:
-            left = max(0.0, start + session.patience - time.monotonic())
-            if not session.is_mine() and session.lock.acquire(timeout=left):
-                with session, suppress(sqlite3.Error):
-                    session.close()
-
-    def after_in_parent(self) -> None:
-        """Go on."""
-        self.forking = []
-        self.lock.release()
-
-    def after_in_child(self) -> None:
-        """Go on without what is still open."""
-        for session in self.forking:
-            if not session.closed:
-                _SEVERED.add(session.identity)
-                session.sever()
-        self.forking = []
-        self.lock = threading.RLock()  # other threads may have waited at the old one
-
-
-_GATE = _Gate()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_GATE.before, after_in_parent=_GATE.after_in_parent, after_in_child=_GATE.after_in_child)
 
 
 class Database(ABC):
@@ -311,7 +182,7 @@ class FileDatabase(Database):
 
     def close(self) -> None:
         """Close all connections of this process."""
-        with _GATE.lock:
+        with GATE.lock:
             sessions, self._sessions, self._local = [*self._sessions], WeakSet(), threading.local()
         for session in sessions:
             session.close()
@@ -334,8 +205,8 @@ class FileDatabase(Database):
 
     def _opened(self) -> Session:
         """A new session, locked, that a fork and `close` know of."""
-        with _GATE.lock:
-            if self._identity() in _SEVERED:
+        with GATE.lock:
+            if GATE.is_severed(self._identity()):
                 raise StoreRefused(
                     f"{self.place}: this process was forked in the middle of a transaction; start it in another way"
                 )
@@ -344,7 +215,7 @@ class FileDatabase(Database):
             )
             session = Session(db, self._identity(), self.deadline)
             session.lock.acquire()
-            _SESSIONS.add(session)
+            GATE.enter(session)
             self._sessions.add(session)
         return session
 
@@ -377,7 +248,7 @@ class FileDatabase(Database):
         if directory.name == ".winch":
             (directory / ".gitignore").write_text("*\n", encoding="utf-8")
 
-    def _identity(self) -> tuple[int, int]:
+    def _identity(self) -> Identity:
         try:
             found = os.stat(self.place)  # noqa: PTH116 - before each transaction, and Path.stat costs three times as much
         except FileNotFoundError:

@@ -224,18 +224,21 @@ class Supervisor:
         for process in list(self._processes):
             if process not in self._processes:  # all of them went while we looked
                 return
-            process.listen()
-            if process.ready:
-                self._ever_ready = True
-                self._writes_cron = self._writes_cron and not process.settings.cron
-            if process.ended():
-                self._bury(process)
-            elif process.stop_by is not None and time.monotonic() > process.stop_by:
-                process.kill()
-            else:
-                self._overdue.look(process)
+            self._look_after(process)
         if os.getpid() == 1:
             reap_strays([*(process.pid for process in self._processes), *self._interpreters.pids()])
+
+    def _look_after(self, process: ExecutorProcess) -> None:
+        process.listen()
+        if process.ready:
+            self._ever_ready = True
+            self._writes_cron = self._writes_cron and not process.settings.cron
+        if process.ended():
+            self._bury(process)
+        elif process.stop_by is not None and time.monotonic() > process.stop_by:
+            process.kill()
+        else:
+            self._overdue.look(process)
 
     def _bury(self, process: ExecutorProcess) -> None:
         """An executor is dead: what it held is settled in one step, and it is replaced."""

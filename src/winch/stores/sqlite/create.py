@@ -40,6 +40,22 @@ class Known(NamedTuple):
     created_at: int = 0
     vanishes: bool = False
 
+    @property
+    def in_use(self) -> bool:
+        """Whether its id cannot be given to another."""
+        return self.number == 0 or not (self.state is None or is_ended(self.state))
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it has ended without success."""
+        return self.state is not None and is_ended(self.state) and self.state != _FINISHED
+
+    def holds_up(self, on_failure: str) -> bool:
+        """Whether a job that says this of failures has to wait for it."""
+        if self.has_failed:
+            return on_failure == "wait" and not self.vanishes
+        return self.state != _FINISHED
+
 
 class Plan(NamedTuple):
     """What to write for one job."""
@@ -74,7 +90,7 @@ def _planned(tx: Transaction, new: Sequence[NewJob]) -> list[Plan]:
     plans: list[Plan] = []
     for job in new:
         before = known.get(job.id)
-        if before is not None and (before.number == 0 or not (before.state is None or is_ended(before.state))):
+        if before is not None and before.in_use:
             raise DuplicateJob(f"the id {job.id} is in use", job.id)
         state, unmet = _state(job, known) if job.parents or job.error else (_SCHEDULED if job.delay else _QUEUED, ())
         known[job.id] = Known(0, state, 0, vanishes=state == _CANCELED and job.failure_ttl == 0)
@@ -95,22 +111,22 @@ def _state(job: NewJob, known: dict[str, Known]) -> tuple[int, tuple[str, ...]]:
     """The state that a job with parents or an error is put into, and those whom it has to wait for."""
     if job.error:
         return _FAILED, ()
-    unmet: list[str] = []
-    canceled = False
-    for parent in job.parents:
-        found = known.get(parent)
-        if found is None or found.state is None:
-            raise UnknownDependency(f"there is no job {parent} to wait for", parent)
-        failed = is_ended(found.state) and found.state != _FINISHED
-        if not is_ended(found.state) or (failed and job.on_failure == "wait" and not found.vanishes):
-            unmet.append(parent)
-        elif failed and job.on_failure != "run":
-            canceled = True
-    if canceled:
+    parents = [(parent, _parent(known, parent)) for parent in job.parents]
+    unmet = tuple(id for id, parent in parents if parent.holds_up(job.on_failure))
+    failed = any(parent.has_failed and not parent.holds_up(job.on_failure) for _, parent in parents)
+    if failed and job.on_failure != "run":
         return _CANCELED, ()
     if unmet:
-        return _DEFERRED, tuple(unmet)
+        return _DEFERRED, unmet
     return _SCHEDULED if job.delay else _QUEUED, ()
+
+
+def _parent(known: dict[str, Known], id: str) -> Known:
+    """A job that can be waited for."""
+    found = known.get(id)
+    if found is None or found.state is None:
+        raise UnknownDependency(f"there is no job {id} to wait for", id)
+    return found
 
 
 # ---- writing --------------------------------------------------------------------------------------------------------
@@ -120,23 +136,24 @@ def _write(tx: Transaction, plans: Sequence[Plan]) -> None:
     tx.db.executemany(q.delete_ended, [(plan.job.id,) for plan in plans if plan.replaces])
     first = tx.jobs + 1
     tx.db.executemany(q.insert_job, [_row(tx, plan) for plan in plans])
-    _join(tx, first, plans)
-    may_end = any(is_ended(plan.state) for plan in plans)
-    held = dict.fromkeys(plan.group for plan in plans if plan.group and may_end)
+    groups = _join(tx, first, plans)
+    held = groups if groups and any(is_ended(plan.state) for plan in plans) else ()
     for group in held:
         hold_group(tx, group, 1)  # no group is completed before all of this call have joined, and are there
     for number, plan in enumerate(plans, first):
-        if plan.job.callbacks or plan.job.parents or plan.job.limits or plan.job.error:
+        if _has_sides(plan.job):
             _write_sides(tx, number, plan)
     for group in held:
         hold_group(tx, group, -1)
         rest(tx, group)
 
 
-def _join(tx: Transaction, first: int, plans: Sequence[Plan]) -> None:
-    for number, plan in enumerate(plans, first):
-        if plan.group:
-            join(tx, number, plan.group, plan.job.group)
+def _join(tx: Transaction, first: int, plans: Sequence[Plan]) -> Iterable[int]:
+    """Put the jobs into their groups. Returns these."""
+    members = [(number, plan) for number, plan in enumerate(plans, first) if plan.group]
+    for number, plan in members:
+        join(tx, number, plan.group, plan.job.group)
+    return dict.fromkeys(plan.group for _, plan in members)
 
 
 def _row(tx: Transaction, plan: Plan) -> tuple[object, ...]:
@@ -151,37 +168,33 @@ def _row(tx: Transaction, plan: Plan) -> tuple[object, ...]:
         tx.falls_due(job.queue, due_at)
     elif is_ended(state):
         state = _DEFERRED  # for the moment: `end` ends it
-    features, created_at = 0, tx.now
-    if plan.replaces:
-        features, created_at = plan.replaces.features & CHILDREN, max(tx.now, plan.replaces.created_at + 1)
+    created_at = max(tx.now, plan.replaces.created_at + 1) if plan.replaces else tx.now
+    tx.jobs += 1
+    tx.count(job.queue, state, 1)
+    identity = (tx.jobs, job.id, job.queue, state, _features(plan), job.priority, score, job.max_crashes)
+    times = (created_at, enqueued_at, due_at, job.ttl, job.result_ttl, job.failure_ttl)
+    return (*identity, *times, len(plan.unmet), job.on_failure, blob(job.payload), blob(job.meta))
+
+
+def _features(plan: Plan) -> int:
+    """What the job uses, and whether others wait for the one that it replaces."""
+    job = plan.job
+    features = plan.replaces.features & CHILDREN if plan.replaces else 0
     if job.callbacks:
         features |= CALLBACKS
     if job.parents:
         features |= PARENTS
     if job.group:
         features |= GROUPED
-    if job.at_front and state != _QUEUED:
+    if job.at_front and plan.state != _QUEUED:
         features |= AT_FRONT
     if job.limits:
         features |= LIMITED
-    tx.jobs += 1
-    tx.count(job.queue, state, 1)
-    return (
-        *(
-            tx.jobs,
-            job.id,
-            job.queue,
-            state,
-            features,
-            job.priority,
-            score,
-            job.max_crashes,
-            created_at,
-            enqueued_at,
-            due_at,
-        ),
-        *(job.ttl, job.result_ttl, job.failure_ttl, len(plan.unmet), job.on_failure, blob(job.payload), blob(job.meta)),
-    )
+    return features
+
+
+def _has_sides(job: NewJob) -> bool:
+    return bool(job.callbacks or job.parents or job.limits or job.error)
 
 
 def _write_sides(tx: Transaction, number: int, plan: Plan) -> None:

@@ -25,6 +25,10 @@ FEW = 10
 """Up to so many jobs a statement for each is quicker than the one for a batch."""
 
 
+_NOTICED = CALLBACKS | CHILDREN | GROUPED | LIMITED
+"""Features of jobs whose end others notice."""
+
+
 class Seat(NamedTuple):
     """An enlisted executor: its number, and its worker's number and name."""
 
@@ -77,7 +81,7 @@ def settle(tx: Transaction, seat: Seat, outcomes: Sequence[Outcome]) -> list[int
         failed += kind == "failed"
         run_ms += run
         _, _, number, name, features, ttl = claim
-        if kind != "finished" or detail or features & (CALLBACKS | CHILDREN | GROUPED | LIMITED):
+        if kind != "finished" or detail or features & _NOTICED:
             for job in jobs(tx, q.job_by_number, number):
                 _settle(tx, job, outcome)
         elif ttl:

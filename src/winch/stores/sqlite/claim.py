@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from winch.stores.sqlite.codes import CODES
 from winch.stores.sqlite.features import ATTEMPTS, GROUPED, LIMITED, SNAPSHOT
 from winch.stores.sqlite.grouping import joined
 from winch.stores.sqlite.limits import admit, block
-from winch.stores.sqlite.queues import with_queued
+from winch.stores.sqlite.queues import as_names, with_queued
 from winch.stores.sqlite.records import snapshot_of
 from winch.stores.sqlite.settle import Seat, begin
 from winch.stores.sqlite.sql import q
@@ -31,9 +32,6 @@ _QUEUED = CODES[JobStatus.QUEUED]
 
 _PLAIN = 0, 0, 0, None, 0, ""
 """What `_only_some` finds for a job that uses no feature."""
-
-FIRST = -(2**63)
-"""Before every score."""
 
 
 @dataclass(slots=True)
@@ -77,13 +75,10 @@ def claim(tx: Transaction, seat: Seat, queues: Sequence[str], room: int) -> Hand
     """Claim up to `room` jobs of these queues, in the order of the queues."""
     hand = Hand(room, tx.next_token())
     if room > 0:
-        hand.is_barred = not _is_free(tx, seat, suspect=False)
-        for name in with_queued(tx, queues):
-            if tx.suspects:
-                _take_suspect(tx, seat, hand, name)
-            elif hand.is_full:
-                break
-            _take(tx, hand, name)
+        if tx.suspects:
+            _claim_with_suspects(tx, seat, hand, queues)
+        else:
+            _take(tx, hand, queues)
     _hold(tx, seat, hand)
     return hand
 
@@ -94,7 +89,7 @@ def take(tx: Transaction, seat: Seat, id: str) -> int:
         if job.state == _QUEUED and _is_free(tx, seat, suspect=bool(job.suspect)):
             hand = Hand(1, tx.next_token())
             rows = tx.db.execute(q.claimable_job, (tx.now, job.number))
-            _hand_out(tx, hand, job.queue, rows, suspect=bool(job.suspect))
+            _hand_out(tx, hand, [job.queue], rows, 1, suspect=bool(job.suspect))
             _hold(tx, seat, hand)
             begin(tx, seat, [Held(claim.token, claim.id) for claim in hand.claims])
             return hand.first if hand.claims else 0
@@ -130,68 +125,71 @@ def _claim_before(
     return Claim(*known, then - queued, rank, parent, repeats, group)
 
 
-def _take_suspect(tx: Transaction, seat: Seat, hand: Hand, name: str) -> None:
-    """The oldest suspect, if it can be the only claim and the only suspect of its worker."""
-    while not hand.holds_suspect and tx.one(q.has_suspect, name):
-        if hand.claims or not _is_free(tx, seat, suspect=True):
-            hand.alone = True
-            return
-        _scan(tx, hand, name, FIRST, 1, suspect=True)
+def _claim_with_suspects(tx: Transaction, seat: Seat, hand: Hand, queues: Sequence[str]) -> None:
+    """Queue by queue: first its oldest suspect, if it can be the only claim and the only suspect of its worker."""
+    hand.is_barred = not _is_free(tx, seat, suspect=False)
+    for name in with_queued(tx, queues):
+        if not hand.holds_suspect and tx.one(q.has_suspect, name):
+            if hand.claims or not _is_free(tx, seat, suspect=True):
+                hand.alone = True
+            else:
+                _hand_out(tx, hand, [name], _claimable(tx, [name], suspect=True), 1, suspect=True)
+        _take(tx, hand, [name])
 
 
-def _take(tx: Transaction, hand: Hand, name: str) -> None:
-    """The unsuspected jobs of a queue, as many as there is room for."""
-    after: int | None = FIRST
-    most = hand.room - len(hand.claims)
-    while after is not None and not hand.is_full:
-        after, most = _scan(tx, hand, name, after, most, suspect=False), TURN_BATCH
+def _take(tx: Transaction, hand: Hand, queues: Sequence[str]) -> None:
+    """The unsuspected jobs of these queues, as many as there is room for."""
+    if not hand.is_full:
+        _hand_out(tx, hand, queues, _claimable(tx, queues, suspect=False), hand.room, suspect=False)
 
 
-def _scan(tx: Transaction, hand: Hand, name: str, after: int, most: int, *, suspect: bool) -> int | None:
-    """Take what can be run, clear away what cannot. Returns the score behind which to go on for a replacement, if any."""
-    return _hand_out(tx, hand, name, tx.db.execute(q.claimable, (tx.now, name, suspect, after, most)), suspect=suspect)
+def _claimable(tx: Transaction, queues: Sequence[str], *, suspect: bool) -> sqlite3.Cursor:
+    return tx.db.execute(q.claimable, (tx.now, as_names(queues), suspect))
 
 
-def _hand_out(tx: Transaction, hand: Hand, name: str, rows: sqlite3.Cursor, *, suspect: bool) -> int | None:
-    """Turn rows of `claimable` into claims.
+def _hand_out(
+    tx: Transaction, hand: Hand, queues: Sequence[str], rows: sqlite3.Cursor, room: int, *, suspect: bool
+) -> None:
+    """Turn rows of `claimable` into claims until there are `room`, and clear away what cannot be run.
 
     It stops early, so that a hundred large payloads are never in memory. A hundred claims are made here per turn, hence
     the plain loop.
     """
     useless: list[tuple[int, bool]] = []
-    blocked: list[tuple[int, int, int]] = []
-    before = len(hand.claims)
+    blocked: list[tuple[int, int]] = []
     now, token, claims, numbers, size = tx.now, hand.first + len(hand.claims), hand.claims, hand.numbers, hand.bytes
     make = Claim._make
-    after: int | None = None
+    names: list[str] = []
     for row in rows:
-        number, features, score, over, id, payload, meta, created, queued, rank = row
-        if size > TURN_BYTES or len(claims) == hand.room:
-            hand.more |= size > TURN_BYTES
-            rows.close()
+        number, features, key, over, id, payload, meta, created, queued, rank = row
+        if len(claims) == room:
             break
-        after = score
+        if size > TURN_BYTES or hand.cleared == SCAN:
+            hand.more = True
+            break
         damaged = type(payload) is not bytes or type(meta) is not bytes
         if damaged or (over and not suspect):
             useless.append((number, damaged))
+            hand.cleared += 1
             continue
+        size += len(payload)
         if features & LIMITED and (place := admit(tx, number)) is not None:
-            blocked.append((number, score, place))
-            size += len(payload)
+            blocked.append((number, place))
+            hand.cleared += 1
             continue
+        name = queues[key]
         fails, tries, crashes, parent, repeats, group = _only_some(tx, number, features) if features else _PLAIN
         known = token, id, name, payload, meta, suspect, fails, tries, crashes, created, queued
         claims.append(make((*known, now - queued, rank, parent, repeats, group)))
         numbers.append(number)
-        size += len(payload)
+        names.append(name)
         token += 1
+    rows.close()
     hand.bytes = size
-    tx.count(name, _QUEUED, before - len(claims))
+    for name, taken in Counter(names).items():
+        tx.count(name, _QUEUED, -taken)
     block(tx, blocked)
     _clear(tx, useless)
-    hand.cleared += len(useless) + len(blocked)
-    hand.more |= hand.cleared >= SCAN
-    return after if useless or blocked else None
 
 
 def _only_some(tx: Transaction, number: int, features: int) -> tuple[int, int, int, JobRecord | None, int, str]:

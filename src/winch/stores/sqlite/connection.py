@@ -328,6 +328,8 @@ def patiently(until: float) -> Generator[None]:
 
 def _configure(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA foreign_keys = ON")
+    # What undoes a statement would go to a file of its own where it concerns more than 64 kB of pages: a claim from many queues.
+    db.execute("PRAGMA temp_store = MEMORY")
     # Some builds overwrite what is deleted, and so write every page that becomes free.
     db.execute("PRAGMA secure_delete = FAST")
     db.execute("PRAGMA busy_timeout = 0")  # from here on it is `patiently` that waits

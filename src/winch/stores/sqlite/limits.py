@@ -37,12 +37,12 @@ def admit(tx: Transaction, job: int) -> int | None:
     return None
 
 
-def block(tx: Transaction, found: Iterable[tuple[int, int, int]]) -> None:
-    """Have queued jobs wait: number, score, and the place of the limit that has no room for it."""
-    for job, score, place in found:
+def block(tx: Transaction, found: Iterable[tuple[int, int]]) -> None:
+    """Have queued jobs wait: number, and the place of the limit that has no room for it."""
+    for job, place in found:
         tx.db.execute(q.block_job, (job,))
         tx.db.execute(q.free_limits, (job,))
-        tx.db.execute(q.wait_for_limit, (score, job, place))
+        tx.db.execute(q.wait_for_limit, (job, place))
         tx.loosened.update(limit.key for limit in limits_of(tx, job))
 
 

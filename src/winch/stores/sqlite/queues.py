@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from winch.stores.contract import ALL_QUEUES
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.transaction import Snapshot, as_array
 
-__all__ = ["claimable", "unpaused", "with_queued", "with_timers"]
+__all__ = ["as_names", "claimable", "unpaused", "with_queued", "with_timers"]
 
 FEW = 4
 """Up to so many queues a statement for each is quicker than one for all."""
@@ -32,7 +33,7 @@ def with_queued(at: Snapshot, queues: Sequence[str]) -> Iterator[str]:
     if len(queues) <= FEW:
         yield from (name for name in queues if at.one(q.has_queued, name))
         return
-    rows = at.db.execute(q.with_queued, (as_array(queues),))
+    rows = at.db.execute(q.with_queued, (as_names(queues),))
     try:
         yield from (name for (name,) in rows)
     finally:
@@ -44,4 +45,15 @@ def with_timers(at: Snapshot, queues: Sequence[str]) -> Sequence[str]:
     if len(queues) <= FEW:
         return queues
     found = set(at.column(q.with_timers))
-    return [name for name in queues if name in found]
+    return [name for name in queues if name in found] if found else []
+
+
+def as_names(queues: Sequence[str]) -> str:
+    """Queues as one parameter, for `json_each(?)`."""
+    return _as_names(tuple(queues))
+
+
+@lru_cache(maxsize=16)
+def _as_names(queues: tuple[str, ...]) -> str:
+    """A worker names the same ones turn after turn."""
+    return as_array(queues)

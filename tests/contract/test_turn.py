@@ -57,6 +57,29 @@ def test_queues_in_the_order_given(store: Store) -> None:
     assert record(store, other).state is S.QUEUED
 
 
+def test_many_queues_in_the_order_given(store: Store) -> None:
+    """Of more queues than a store looks at together the first are emptied first, each by priority and age."""
+    names = [f"q-{number}" for number in range(120)]
+    wanted: list[str] = []
+    for name in names[::3]:
+        low, high, one = put(store, *(job(queue=name, priority=priority) for priority in (-1, 1, 0)))
+        wanted += (high, one, low)
+    executor = lane(store)
+    assert [claim.id for claim in executor.claim(100, *names)] == wanted[:100]
+    assert [claim.id for claim in executor.claim(100, *names)] == wanted[100:]
+
+
+def test_what_is_left_of_many_queues_has_its_marker(store: Store) -> None:
+    """A turn that is full passes on the marker of every queue in which work is left, also of one that it did not come to."""
+    names = [f"q-{number}" for number in range(120)]
+    put(store, *(job(queue=name) for name in names))
+    assert hinted(store, names[50])
+    assert hinted(store, names[119])
+    assert len(lane(store).claim(2, *names)) == 2
+    assert hinted(store, names[50])
+    assert hinted(store, names[119])
+
+
 def test_priorities_decide_within_a_queue(store: Store) -> None:
     """Within a queue the highest priority is claimed first, then the oldest."""
     low, one, high, two = put(store, job(priority=-1), job(), job(priority=1), job())

@@ -39,7 +39,7 @@ from winch.stores.redis.records import (
     pack_plain_jobs,
     pack_tally_key,
 )
-from winch.stores.redis.turns import TurnScripts
+from winch.stores.redis.turns import TurnScripts, pack_queues
 from winch.stores.redis.waiting import ListWaiter, ask_again
 
 __all__ = ["HotVerbs", "translated", "warn_of_loss"]
@@ -129,8 +129,9 @@ class HotVerbs:
         Between the two the server works, and this process may run jobs. Arguments, answer and errors are those of `turn`.
         """
         call = Call(executor, number)
-        rest = _rest_of_turn(begins, queues, tally)
-        sizes = (min(room, TURN_BATCH), len(outcomes), len(begins), len(queues), len(tally))
+        groups = pack_queues(self._calls.prefix, tuple(queues))
+        rest = _rest_of_turn(begins, groups, tally)
+        sizes = (min(room, TURN_BATCH), len(outcomes), len(begins), len(groups) // 2, len(tally))
         is_plain = all(outcome.kind == "finished" for outcome in outcomes)
         read = self._turns.begin(call, "strict", *sizes, *pack_outcomes(outcomes), *rest, is_plain=is_plain)
 
@@ -235,11 +236,11 @@ def _enqueue_error(refusal: Refusal, jobs: Sequence[NewJob]) -> Exception:
     return translated(refusal)
 
 
-def _rest_of_turn(begins: Sequence[Held], queues: Sequence[str], tally: Tally) -> list[Argument]:
+def _rest_of_turn(begins: Sequence[Held], groups: Sequence[bytes], tally: Tally) -> list[Argument]:
     rest: list[Argument] = []
     for token, id in begins:
         rest += (pack_id(id), token)
-    rest += queues
+    rest += groups
     for key, count in tally.items():
         rest += (pack_tally_key(key), count)
     return rest

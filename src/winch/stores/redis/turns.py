@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from struct import Struct
 from typing import Any
 
 from winch.stores.contract import Call
 from winch.stores.redis.calls import Argument, Calls, unless_refused
+from winch.stores.redis.keys import marker_key
 
-__all__ = ["TurnScripts"]
+__all__ = ["TurnScripts", "pack_queues"]
+
+_GROUP = 50
+"""So many queues are looked at together."""
+
+_ARRAY, _TEXT = 0xDD, 0xDB
+_size = Struct(">BI").pack
 
 _LONGEST = 63
 """So many turns at most go to `turn_any` before the next is tried with `turn`."""
@@ -47,3 +56,21 @@ class TurnScripts:
             return found
 
         return answer
+
+
+@lru_cache(maxsize=64)
+def pack_queues(prefix: bytes, queues: tuple[str, ...]) -> list[bytes]:
+    """Queues as the scripts of a turn take them: of each group the names, then the keys of the markers.
+
+    A worker may name a thousand of them turn after turn, and the server would spend most of the turn on making those keys.
+    """
+    groups: list[bytes] = []
+    for first in range(0, len(queues), _GROUP):
+        group = queues[first : first + _GROUP]
+        groups += (_packed([name.encode() for name in group]), _packed([marker_key(prefix, name) for name in group]))
+    return groups
+
+
+def _packed(texts: Sequence[bytes]) -> bytes:
+    """An array of texts as MessagePack."""
+    return b"".join((_size(_ARRAY, len(texts)), *[_size(_TEXT, len(text)) + text for text in texts]))

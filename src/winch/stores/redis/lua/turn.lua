@@ -14,7 +14,7 @@
 local EXECUTOR, ROOM = ARGV[1], tonumber(ARGV[4])
 local FIRST_BEGIN = 9 + 2 * ARGV[5]
 local FIRST_QUEUE = FIRST_BEGIN + 2 * ARGV[6]
-local FIRST_TALLY = FIRST_QUEUE + ARGV[7]
+local FIRST_TALLY = FIRST_QUEUE + 2 * ARGV[7]
 local UNUSUAL = redis.error_reply('UNUSUAL')
 
 local place = redis.call('HGET', P .. 'x:' .. EXECUTOR, '')
@@ -26,10 +26,12 @@ if suspect or redis.call('EXISTS', P .. 'firing', P .. 'paused') > 0 then return
 
 -- Milliseconds until the first job of these queues is due, -1 if there is none.
 local function until_due()
-  if FIRST_TALLY == FIRST_QUEUE or redis.call('EXISTS', P .. 'due') == 0 then return -1 end
+  if redis.call('EXISTS', P .. 'due') == 0 then return -1 end
   local first = math.huge
-  for _, at in ipairs(redis.call('ZMSCORE', P .. 'due', unpack(ARGV, FIRST_QUEUE, FIRST_TALLY - 1))) do
-    if at then first = math.min(first, at) end
+  for group = FIRST_QUEUE, FIRST_TALLY - 1, 2 do
+    for _, at in ipairs(redis.call('ZMSCORE', P .. 'due', unpack(cmsgpack.unpack(ARGV[group])))) do
+      if at then first = math.min(first, at) end
+    end
   end
   return first < math.huge and math.max(first - NOW, 0) or -1
 end
@@ -87,21 +89,28 @@ local function claim_from(queue)
   local index, count = P .. 'queued:' .. queue, 0
   local ids = redis.call('ZRANGE', index, 0, room - 1)
   if #ids == 0 then return true end
-  local started = list_of(joining, look_at_way(queue)[STARTED])
+  local started, first = list_of(joining, look_at_way(queue)[STARTED]), token
   while count < #ids and room > 0 and bytes <= TURN_BYTES do
     local id = ids[count + 1]
     local key = P .. 'j:' .. id
     local raw = redis.call('GET', key)
     local flags, features, body, payload = plain_claim(raw)
     if not flags then return false end
-    started[#started + 1], started[#started + 2] = token, id
     claimed[#claimed + 1], claimed[#claimed + 2] = key, struct.pack(CLAIM, STARTED, flags, features, token, seat, NOW)
     got[#got + 1], got[#got + 2], got[#got + 3] = id, token, #raw == body and raw or string.sub(raw, 1, body)
     token, room, bytes, count = token + 1, room - 1, bytes + payload, count + 1
   end
   if count > 0 then heads[index] = count end
+  -- From the highest score to the lowest: in a small set the place of each is then the first that is looked at.
+  for n = count, 1, -1 do started[#started + 1], started[#started + 2] = first + n - 1, ids[n] end
   more = count < #ids
   return true
+end
+
+-- Whether one of a group of queues lacks its marker. Its keys are given, for to make them is most of what a look takes.
+local function lacks_marker(group)
+  local markers = cmsgpack.unpack(ARGV[group + 1])
+  return redis.call('EXISTS', unpack(markers)) < #markers
 end
 
 -- The marker of a queue that has jobs is pushed if it is absent (rule 29).
@@ -118,15 +127,16 @@ for n = 9, FIRST_BEGIN - 1, 2 do
   if not finish(ARGV[n], ARGV[n + 1]) then return UNUSUAL end
 end
 for n = FIRST_BEGIN, FIRST_QUEUE - 1, 2 do begin(ARGV[n], ARGV[n + 1]) end
-for first = FIRST_QUEUE, FIRST_TALLY - 1, GROUP do
-  local last = math.min(first + GROUP, FIRST_TALLY) - 1
-  if suspects and existing('suspects:', ARGV, first, last) > 0 then return UNUSUAL end
+for group = FIRST_QUEUE, FIRST_TALLY - 1, 2 do
   -- Once nothing more is claimed, a group of queues that all have their markers needs no other look.
-  local claims = room > 0 and not more
-  if (claims or existing('marker:', ARGV, first, last) <= last - first) and existing('queued:', ARGV, first, last) > 0 then
-    watched[#watched + 1], watched[#watched + 2] = first, last
-    for n = first, last do
-      if room > 0 and not more and not claim_from(ARGV[n]) then return UNUSUAL end
+  if suspects or (room > 0 and not more) or lacks_marker(group) then
+    local queues = cmsgpack.unpack(ARGV[group])
+    if suspects and existing('suspects:', queues, 1, #queues) > 0 then return UNUSUAL end
+    if existing('queued:', queues, 1, #queues) > 0 then
+      watched[group] = queues
+      for _, queue in ipairs(queues) do
+        if room > 0 and not more and not claim_from(queue) then return UNUSUAL end
+      end
     end
   end
 end
@@ -157,10 +167,9 @@ if #held > 0 then
 end
 if not schema then redis.call('HSET', P .. 'store', 'schema', SCHEMA) end
 add_tally(FIRST_TALLY, ARGV[8])
-for n = 1, #watched, 2 do
-  local first, last = watched[n], watched[n + 1]
-  if first == last or existing('marker:', ARGV, first, last) <= last - first then
-    for at = first, last do mark(ARGV[at]) end
+for group, queues in pairs(watched) do
+  if lacks_marker(group) then
+    for _, queue in ipairs(queues) do mark(queue) end
   end
 end
 keep({NOW, next_due, more and 1 or 0, 0, {}, claims})

@@ -6,8 +6,8 @@
 -- ARGV[2]  number of the turn
 -- ARGV[3]  "strict": refused as a whole at maxmemory; "full": goes on (the caller has dropped the results)
 -- ARGV[4]  room
--- ARGV[5 to 8]  how many outcomes, begins, queues and increments follow, in this order:
---   id, packed outcome (parts/plain) · id, token · queue · field, count
+-- ARGV[5 to 8]  how many outcomes, begins, groups of queues and increments follow, in this order:
+--   id, packed outcome (parts/plain) · id, token · the queues, the keys of their markers (MessagePack) · field, count
 --
 -- Guard    the executor is enlisted. An outcome settles only if its job is started in this executor's seat and token.
 -- Returns  now, earliest due (ms, -1 none), more (0, 1), alone (0, 1), late tokens, claims: id, token, record ...
@@ -20,10 +20,10 @@
 --- @include parts/metrics
 
 local EXECUTOR, ROOM = ARGV[1], tonumber(ARGV[4])
-local OUTCOMES, BEGINS, QUEUES, TALLY = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local OUTCOMES, BEGINS, GROUPS, TALLY = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local FIRST_BEGIN = 9 + 2 * OUTCOMES
 local FIRST_QUEUE = FIRST_BEGIN + 2 * BEGINS
-local FIRST_TALLY = FIRST_QUEUE + QUEUES
+local FIRST_TALLY = FIRST_QUEUE + 2 * GROUPS
 
 -- The answer of this turn given before, with those of its claims that are still held under their tokens.
 local function answer_again(kept)
@@ -62,7 +62,9 @@ if not seat then return redis.error_reply('NOTENLISTED') end
 local earlier = earlier_answer()
 if earlier then return earlier.err and earlier or answer_again(earlier) end
 local queues = {}
-for n = FIRST_QUEUE, FIRST_TALLY - 1 do queues[#queues + 1] = ARGV[n] end
+for n = FIRST_QUEUE, FIRST_TALLY - 1, 2 do
+  for _, queue in ipairs(cmsgpack.unpack(ARGV[n])) do queues[#queues + 1] = queue end
+end
 
 look_at_firing()
 look_at_pauses()

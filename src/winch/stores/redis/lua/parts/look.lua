@@ -71,7 +71,7 @@ end
 -- How many of the queues from `first` to `last` have a key of this kind: of fifty at one look, for a worker may name a thousand.
 --- @constant GROUP 50
 local function existing(kind, queues, first, last)
-  local keys = {}
-  for n = first, last do keys[#keys + 1] = P .. kind .. queues[n] end
+  local keys, start = {}, P .. kind
+  for n = first, last do keys[n - first + 1] = start .. queues[n] end
   return redis.call('EXISTS', unpack(keys))
 end

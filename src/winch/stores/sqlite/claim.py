@@ -160,6 +160,7 @@ def _hand_out(
     now, token, claims, numbers, size = tx.now, hand.first + len(hand.claims), hand.claims, hand.numbers, hand.bytes
     make = Claim._make
     names: list[str] = []
+    key: int  # which of the queues
     for row in rows:
         number, features, key, over, id, payload, meta, created, queued, rank = row
         if len(claims) == room:

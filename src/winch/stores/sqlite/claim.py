@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -159,10 +158,13 @@ def _hand_out(
     blocked: list[tuple[int, int]] = []
     now, token, claims, numbers, size = tx.now, hand.first + len(hand.claims), hand.claims, hand.numbers, hand.bytes
     make = Claim._make
-    names: list[str] = []
-    key: int  # which of the queues
+    counted = len(claims)
+    place: int = 0  # of the queue among these
     for row in rows:
-        number, features, key, over, id, payload, meta, created, queued, rank = row
+        number, features, at, over, id, payload, meta, created, queued, rank = row
+        if at != place:
+            tx.count(queues[place], _QUEUED, counted - len(claims))
+            counted, place = len(claims), at
         if len(claims) == room:
             break
         if size > TURN_BYTES or hand.cleared == SCAN:
@@ -174,21 +176,19 @@ def _hand_out(
             hand.cleared += 1
             continue
         size += len(payload)
-        if features & LIMITED and (place := admit(tx, number)) is not None:
-            blocked.append((number, place))
+        if features & LIMITED and (limit := admit(tx, number)) is not None:
+            blocked.append((number, limit))
             hand.cleared += 1
             continue
-        name = queues[key]
         fails, tries, crashes, parent, repeats, group = _only_some(tx, number, features) if features else _PLAIN
-        known = token, id, name, payload, meta, suspect, fails, tries, crashes, created, queued
+        known = token, id, queues[place], payload, meta, suspect, fails, tries, crashes, created, queued
         claims.append(make((*known, now - queued, rank, parent, repeats, group)))
         numbers.append(number)
-        names.append(name)
         token += 1
     rows.close()
     hand.bytes = size
-    for name, taken in Counter(names).items():
-        tx.count(name, _QUEUED, -taken)
+    if len(claims) > counted:
+        tx.count(queues[place], _QUEUED, counted - len(claims))
     block(tx, blocked)
     _clear(tx, useless)
 

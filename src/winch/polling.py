@@ -84,6 +84,7 @@ class Pipe:
             os.read(self._in, 65_536)
 
     def close(self) -> None:
-        """Release both descriptors."""
-        os.close(self._in)
-        os.close(self._out)
+        """Release both descriptors. To wake it from then on is in vain: their numbers may be those of others by now."""
+        descriptors, self._in, self._out = (self._in, self._out), -1, -1
+        for descriptor in descriptors:
+            os.close(descriptor)

@@ -19,6 +19,7 @@ import pytest
 from tests.integration import catalogue_tasks, tasks
 from tests.integration.conftest import ROOT, START, StartWorker, WorkerProcess, alive, children, eventually, lines
 from winch import Job, JobFailed, Queue
+from winch.job import get_store
 from winch.states import JobStatus
 from winch.stores.contract import JobRecord
 from winch.worker import Worker
@@ -277,6 +278,60 @@ def test_a_worker_whose_heartbeat_ends_comes_back(
     assert queue.enqueue(tasks.add, 1, 1).result(timeout=20) == 2
     eventually(lambda: Worker.count(connection=store_url) == 1)
     assert worker.stop() == 0
+
+
+CLERK_DIES_LATE = """
+from winch.worker.clerk import Clerk
+from winch.worker.supervisor import Supervisor
+stop = Supervisor.stop
+def failing(self):
+    raise RuntimeError("a bug")
+def stop_with_a_clerk_that_fails(self, grace):
+    Clerk._work = failing
+    stop(self, grace)
+Supervisor.stop = stop_with_a_clerk_that_fails
+"""
+
+
+def test_a_worker_whose_clerk_fails_takes_its_leave(
+    queue: Queue, store_url: str, start_patched: Callable[..., WorkerProcess]
+) -> None:
+    """The thread that talks to the store dies while the worker stops: the store need not wait for the ttl all the same."""
+    worker = start_patched(CLERK_DIES_LATE, worker_ttl=600.0)
+    assert queue.enqueue(tasks.add, 1, 1).result(timeout=20) == 2
+    assert get_store(store_url).workers()
+    assert worker.stop() == 0
+    assert "thread for the store failed" in worker.log
+    assert not get_store(store_url).workers()
+
+
+# ---- imports ----
+
+
+LINGERING = """
+import time
+from pathlib import Path
+while not Path({gate!r}).exists():
+    time.sleep(0.01)
+answer = lambda: 42
+"""
+
+
+def test_a_job_has_begun_while_its_module_is_imported(
+    queue: Queue, store_url: str, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    """A worker that dies during a slow import leaves a job that had begun, and none of those behind it had."""
+    (tmp_path / "lingering.py").write_text(LINGERING.format(gate=str(tmp_path / "gate")))
+    worker = start_worker(paths=(str(tmp_path),))
+    calls = [Queue.prepare_data("lingering.answer"), Queue.prepare_data(tasks.add, (1, 1))]
+    job, behind = queue.enqueue_many(calls)
+    eventually(lambda: records(queue, [job])[0].begun, 20)
+    worker.kill()
+    (tmp_path / "gate").touch()
+    start_worker(paths=(str(tmp_path),))
+    assert [job.result(timeout=20), behind.result(timeout=20)] == [42, 2]
+    assert reasons(job) == [("returned", "crashed"), ("finished", "")]
+    assert reasons(behind) == [("finished", "")]
 
 
 # ---- time limits ----

@@ -6,6 +6,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Many containers set it: the thousand processes that the tests start would each compile winch anew, which is a third of their work.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test check docs sweep chaos mutants format bench clean
@@ -18,7 +21,7 @@ demo: $(VENV)/.package ## install winch into .venv and run its demo
 
 test: $(VENV)/.dev ## run the tests, with a real redis-server (ARGS='-k name' to choose)
 	@server="$$($(BIN)/python tools/find_redis.py || true)"; \
-	WINCH_REDIS_SERVER="$$server" $(BIN)/python -m pytest -n 2 $(ARGS)
+	WINCH_REDIS_SERVER="$$server" $(BIN)/python -m pytest -n 4 $(ARGS)
 
 check: $(VENV)/.dev ## lint, formatting, types and the direction of imports
 	$(BIN)/ruff check .

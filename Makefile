@@ -21,7 +21,7 @@ demo: $(VENV)/.package ## install winch into .venv and run its demo
 
 test: $(VENV)/.dev ## run the tests, with a real redis-server (ARGS='-k name' to choose)
 	@server="$$($(BIN)/python tools/find_redis.py || true)"; \
-	WINCH_REDIS_SERVER="$$server" $(BIN)/python -m pytest -n 4 $(ARGS)
+	WINCH_REDIS_SERVER="$$server" $(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev ## lint, formatting, types and the direction of imports
 	$(BIN)/ruff check .
@@ -71,9 +71,9 @@ $(VENV)/.package: $(VENV)/.made pyproject.toml
 	$(PIP) install --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.package
+$(VENV)/.dev: $(VENV)/.made pyproject.toml
 	$(PIP) install --editable '.[dev]'
-	@touch $@
+	@touch $(VENV)/.package $@
 
 $(VENV)/.docs: $(VENV)/.package
 	$(PIP) install --editable '.[docs]'

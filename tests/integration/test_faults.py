@@ -233,6 +233,7 @@ def test_a_worker_goes_on_with_a_database_that_was_put_in_the_place_of_its_own(
     assert worker.stop() == 0
 
 
+@pytest.mark.parametrize("store_url", [pytest.param("redis", marks=pytest.mark.redis)], indirect=True)
 def test_a_worker_survives_its_redis_going_away(tmp_path: Path, start_worker: StartWorker) -> None:
     """Redis stops in the middle of work and comes back: no worker exits, nothing is lost, work goes on by itself."""
     notes = tmp_path / "notes"

@@ -119,6 +119,7 @@ def test_coroutines_do_not_wait_for_a_slow_neighbour(queue: Queue, start_worker:
     assert lines(notes).index("end async") < lines(notes).index("end sync")
 
 
+@pytest.mark.parametrize("store_url", [pytest.param("redis", marks=pytest.mark.redis)], indirect=True)
 def test_an_outage_longer_than_the_ttl_interrupts_no_job(tmp_path: Path, start_worker: StartWorker) -> None:
     """Redis is away for longer than the worker's ttl: a job that runs meanwhile ends as if nothing had been."""
     notes = tmp_path / "notes"

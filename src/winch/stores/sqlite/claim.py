@@ -163,7 +163,7 @@ def _hand_out(
     for row in rows:
         number, features, at, over, id, payload, meta, created, queued, rank = row
         if at != place:
-            tx.count(queues[place], _QUEUED, counted - len(claims))
+            _count(tx, queues[place], len(claims) - counted)
             counted, place = len(claims), at
         if len(claims) == room:
             break
@@ -187,10 +187,16 @@ def _hand_out(
         token += 1
     rows.close()
     hand.bytes = size
-    if len(claims) > counted:
-        tx.count(queues[place], _QUEUED, counted - len(claims))
+    if claims:
+        _count(tx, queues[place], len(claims) - counted)
     block(tx, blocked)
     _clear(tx, useless)
+
+
+def _count(tx: Transaction, name: str, claims: int) -> None:
+    """A queue from which nothing is claimed is not even known by that."""
+    if claims:
+        tx.count(name, _QUEUED, -claims)
 
 
 def _only_some(tx: Transaction, number: int, features: int) -> tuple[int, int, int, JobRecord | None, int, str]:

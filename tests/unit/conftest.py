@@ -1,4 +1,4 @@
-"""What unit tests share: a store in a file, with a short deadline, and a project. Those of Redis have a `store` of their own."""
+"""What unit tests share: a store of each kind, one in a file with a short deadline, and a project."""
 
 from __future__ import annotations
 
@@ -9,8 +9,17 @@ from pathlib import Path
 import pytest
 
 from winch.config import reset_settings
-from winch.stores.contract import StoreOptions
+from winch.stores import open_store
+from winch.stores.contract import Store, StoreOptions
 from winch.stores.sqlite import SQLiteStore
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """An empty store of each kind. The tests of one kind have a `store` of their own."""
+    store = open_store(store_url)
+    yield store
+    store.close()
 
 
 @pytest.fixture
@@ -20,8 +29,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[SQLiteStore]:
-    """An empty store with a short deadline."""
+def sqlite(path: Path) -> Iterator[SQLiteStore]:
+    """An empty store in a file, with a short deadline."""
     store = SQLiteStore(path, StoreOptions(deadline=0.3))
     yield store
     store.close()

@@ -39,21 +39,21 @@ MakeExecutor = Callable[..., Executor]
 
 
 @pytest.fixture
-def queue(store: SQLiteStore) -> Queue:
+def queue(sqlite: SQLiteStore) -> Queue:
     """The default queue."""
-    return Queue(connection=store)
+    return Queue(connection=sqlite)
 
 
 @pytest.fixture
-def make_executor(store: SQLiteStore, path: Path) -> Iterator[MakeExecutor]:
+def make_executor(sqlite: SQLiteStore, path: Path) -> Iterator[MakeExecutor]:
     """A function that makes an enlisted executor of the test's store, ready to run."""
     channels: list[Channel] = []
     handler = signal.getsignal(INTERRUPT)
 
     def make(**settings: Any) -> Executor:
         worker, executor = new_id(), new_id()
-        store.enlist(WorkerInfo(worker, "w", "h", "b", 1, 1, ("default",), "", 60_000, 5_000, 1))
-        store.enlist_executor(worker, executor)
+        sqlite.enlist(WorkerInfo(worker, "w", "h", "b", 1, 1, ("default",), "", 60_000, 5_000, 1))
+        sqlite.enlist_executor(worker, executor)
         asked = WorkerSettings(url=f"sqlite:///{path}", paths=(str(ROOT),), worker_ttl=60.0, quiet=True, **settings)
         vitals = Vitals.create(asked.slots)
         vitals.extend(clock() + 60_000_000_000)
@@ -158,7 +158,7 @@ def test_an_executor_with_full_lanes_and_nothing_to_tell_takes_no_turn(
 
 
 def test_a_job_counts_as_marked_once_the_store_knows_it(
-    make_executor: MakeExecutor, store: SQLiteStore, queue: Queue, path: Path
+    make_executor: MakeExecutor, sqlite: SQLiteStore, queue: Queue, path: Path
 ) -> None:
     """While the settler's turn is under way its job is not marked: the main thread would begin what the store calls not begun."""
     executor = make_executor()
@@ -177,6 +177,6 @@ def test_a_job_counts_as_marked_once_the_store_knows_it(
     settler.join()
     assert run.marked
     assert not marked_early
-    record = store.get([job.id])[0]
+    record = sqlite.get([job.id])[0]
     assert record is not None
     assert record.begun

@@ -22,18 +22,11 @@ from winch.errors import (
 )
 from winch.job import Running, current
 from winch.states import JobStatus
-from winch.stores import open_store
 from winch.stores.contract import ENQUEUE_BATCH, Claim, Store
 
 
 def work(*args: Any) -> None:
     """A job."""
-
-
-@pytest.fixture
-def store(store_url: str) -> Store:
-    """The store under test."""
-    return open_store(store_url)
 
 
 @pytest.fixture

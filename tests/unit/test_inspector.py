@@ -12,7 +12,6 @@ from winch.inspector import Inspector, JobFilter
 from winch.job import Job
 from winch.queue import Queue
 from winch.states import JobStatus
-from winch.stores import open_store
 from winch.stores.contract import Store
 
 S = JobStatus
@@ -25,14 +24,6 @@ def add(a: int = 0, b: int = 0) -> int:
 
 def other() -> None:
     """Another job."""
-
-
-@pytest.fixture
-def store(store_url: str) -> Any:
-    """An empty store of each kind."""
-    store = open_store(store_url)
-    yield store
-    store.close()
 
 
 def fail(store: Store, count: int, *queues: str, reason: str = "raised") -> list[str]:

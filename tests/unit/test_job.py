@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,7 +25,6 @@ from winch import (
 from winch.errors import InvalidJobOperation, InvalidOption, ResultGone, ResultInsideJob
 from winch.job import get_current_job
 from winch.job.waiting import EndWaiter, end_waiter
-from winch.stores import open_store
 from winch.stores.contract import Store
 
 
@@ -45,14 +44,6 @@ def wait_for(other: str) -> object:
     assert job is not None
     assert job is get_current_job()
     return Job[object].fetch(other, job.connection).result()
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
-    """An empty store."""
-    store = open_store(store_url)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What became of a job: results, executions, retries; and its progress."""
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +12,6 @@ from winch.ids import new_id
 from winch.job import Execution, Progress, Result, ResultType, progress
 from winch.job.inside import Running
 from winch.job.progress import Reporter
-from winch.stores import open_store
 from winch.stores.contract import Claim, Held, Store, WorkerInfo
 from winch.testing import drain
 
@@ -52,14 +50,6 @@ def step(steps: int) -> str:
 def wait_a_little() -> None:
     """Ask for another attempt."""
     raise RetryLater(60)
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
-    """An empty store."""
-    store = open_store(store_url)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,14 +38,6 @@ def add(a: int, b: int = 0) -> int:
 def join(words: set[str], *, end: str = "") -> str:
     """Join words."""
     return " ".join(sorted(words)) + end
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
-    """An empty store."""
-    store = open_store(store_url)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Limit: what can be asked, what crosses the seam, and where a blocked job is seen."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,20 +10,11 @@ from winch.errors import InvalidOption
 from winch.options import Limit
 from winch.options.limits import limits_of
 from winch.registry import BlockedJobRegistry
-from winch.stores import open_store
 from winch.stores.contract import NewLimit, Store
 
 
 def succeed() -> None:
     """Do nothing."""
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
-    """An empty store."""
-    store = open_store(store_url)
-    yield store
-    store.close()
 
 
 def test_what_a_limit_says() -> None:

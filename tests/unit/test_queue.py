@@ -30,7 +30,6 @@ from winch.errors import (
     UnknownDependency,
 )
 from winch.job import making
-from winch.stores import open_store
 from winch.stores.contract import Enqueued, NewJob, Store
 
 
@@ -47,14 +46,6 @@ async def asend(user: int) -> int:
 def describe(description: str, retry: int = 0) -> str:
     """A function whose parameters are named like options."""
     return description
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
-    """An empty store."""
-    store = open_store(store_url)
-    yield store
-    store.close()
 
 
 @pytest.fixture

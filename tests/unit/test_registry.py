@@ -1,6 +1,5 @@
 """Registries: a queue's jobs in one state."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,7 +16,6 @@ from winch.registry import (
     ScheduledJobRegistry,
     StartedJobRegistry,
 )
-from winch.stores import open_store
 from winch.stores.contract import Store, WorkerInfo
 
 
@@ -28,14 +26,6 @@ def succeed() -> None:
 def fail() -> None:
     """Raise."""
     raise ValueError
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
-    """An empty store."""
-    store = open_store(store_url)
-    yield store
-    store.close()
 
 
 @pytest.fixture

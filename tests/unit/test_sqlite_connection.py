@@ -58,86 +58,86 @@ def test_one_of_many_makes_the_store(path: Path) -> None:
         store.close()
 
 
-def test_a_newer_schema_is_refused(store: SQLiteStore, path: Path) -> None:
+def test_a_newer_schema_is_refused(sqlite: SQLiteStore, path: Path) -> None:
     """A store of a newer winch is left alone."""
-    store.open()
-    store.close()
+    sqlite.open()
+    sqlite.close()
     with sqlite3.connect(path) as database:
         database.execute(f"PRAGMA user_version = {VERSION + 1}")
     database.close()
     with pytest.raises(StoreRefused, match="newer winch"):
-        store.open()
+        sqlite.open()
 
 
-def test_an_older_schema_is_migrated(store: SQLiteStore, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_schema_is_migrated(sqlite: SQLiteStore, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Migrations run forward, each once, and leave the jobs where they are."""
-    store.enqueue([job()])
-    store.close()
+    sqlite.enqueue([job()])
+    sqlite.close()
     monkeypatch.setattr(schema, "VERSION", VERSION + 1)
     monkeypatch.setattr(
         schema, "MIGRATIONS", {VERSION + 1: "CREATE TABLE later (one);\nINSERT INTO later VALUES (1);\n"}
     )
     for _ in range(2):
-        store.open()
-        assert store.counts()["q"][JobStatus.QUEUED] == 1
-        store.close()
+        sqlite.open()
+        assert sqlite.counts()["q"][JobStatus.QUEUED] == 1
+        sqlite.close()
     with sqlite3.connect(path) as database:
         assert database.execute("SELECT count(*) FROM later").fetchone() == (1,)
     database.close()
 
 
 def test_a_migration_that_fails_changes_nothing(
-    store: SQLiteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+    sqlite: SQLiteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A migration is one transaction."""
-    store.open()
-    store.close()
+    sqlite.open()
+    sqlite.close()
     monkeypatch.setattr(schema, "VERSION", VERSION + 1)
     monkeypatch.setattr(
         schema, "MIGRATIONS", {VERSION + 1: "CREATE TABLE later (one);\nINSERT INTO nowhere VALUES (1);\n"}
     )
     with pytest.raises(sqlite3.OperationalError):
-        store.open()
+        sqlite.open()
     with sqlite3.connect(path) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (VERSION,)
         assert not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'later'").fetchall()
     database.close()
 
 
-def test_somebody_elses_database_is_refused(store: SQLiteStore, path: Path) -> None:
+def test_somebody_elses_database_is_refused(sqlite: SQLiteStore, path: Path) -> None:
     """A database of another program is not touched."""
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE customers (name)")
     database.close()
     before = path.read_bytes()
     with pytest.raises(StoreRefused, match="not a winch store"):
-        store.enqueue([job()])
+        sqlite.enqueue([job()])
     assert path.read_bytes() == before
 
 
 # ---- time ------------------------------------------------------------------------------------------------------------
 
 
-def test_time_never_goes_back(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_never_goes_back(sqlite: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that is set back stands still for the store, also after it was opened again."""
-    before = store.enqueue([job()]).now
+    before = sqlite.enqueue([job()]).now
     monkeypatch.setattr(connection.time, "time_ns", lambda: (before - 3_600_000) * 1_000_000)
-    assert store.now() == before
-    store.close()
-    assert store.enqueue([job()]).now == before
+    assert sqlite.now() == before
+    sqlite.close()
+    assert sqlite.enqueue([job()]).now == before
 
 
-def test_time_goes_on_after_a_clock_was_set_back(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_goes_on_after_a_clock_was_set_back(sqlite: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """One jump ahead does not stop the store's time: it goes on as fast as the clock does."""
-    wall = store.enqueue([job()]).now
+    wall = sqlite.enqueue([job()]).now
 
     def tick(at: int) -> int:
         monkeypatch.setattr(connection.time, "time_ns", lambda: (wall + at) * 1_000_000)
-        return store.enqueue([job()]).now - wall
+        return sqlite.enqueue([job()]).now - wall
 
     assert [tick(at) for at in (3_600_000, 0, 70, 100)] == [3_600_000, 3_600_000, 3_600_070, 3_600_100]
-    store.close()
-    assert store.now() == wall + 3_600_100
+    sqlite.close()
+    assert sqlite.now() == wall + 3_600_100
     assert tick(150) == 3_600_150
     assert tick(4_000_000) == 3_600_150 + 4_000_000 - 150
 
@@ -145,23 +145,23 @@ def test_time_goes_on_after_a_clock_was_set_back(store: SQLiteStore, monkeypatch
 # ---- processes ------------------------------------------------------------------------------------------------------
 
 
-def test_no_connection_is_open_across_a_fork(store: SQLiteStore, path: Path) -> None:
+def test_no_connection_is_open_across_a_fork(sqlite: SQLiteStore, path: Path) -> None:
     """What a child was acknowledged stays when the parent closes meanwhile; another thread's connection is no obstacle."""
     done, close, closed = threading.Event(), threading.Event(), os.pipe()
     written = os.pipe()
-    store.enqueue([job()])
+    sqlite.enqueue([job()])
 
     def idle() -> None:
-        store.enqueue([job()])
+        sqlite.enqueue([job()])
         done.set()
         close.wait()
-        store.enqueue([job()])
+        sqlite.enqueue([job()])
 
     def act() -> None:
-        store.enqueue([job()])
+        sqlite.enqueue([job()])
         os.write(written[1], b"x")
         os.read(closed[0], 1)
-        store.enqueue([job() for _ in range(5)])
+        sqlite.enqueue([job() for _ in range(5)])
 
     thread = threading.Thread(target=idle)
     thread.start()
@@ -170,7 +170,7 @@ def test_no_connection_is_open_across_a_fork(store: SQLiteStore, path: Path) -> 
     os.read(written[0], 1)
     close.set()
     thread.join()
-    store.close()
+    sqlite.close()
     assert path.with_name(path.name + "-wal").exists()  # it is the child's, too
     os.write(closed[1], b"x")
     assert status_of(child) == 0
@@ -202,17 +202,17 @@ def test_a_fork_waits_for_another_threads_transaction(path: Path) -> None:
     store.close()
 
 
-def test_a_fork_waits_no_longer_than_the_deadline(store: SQLiteStore, path: Path) -> None:
+def test_a_fork_waits_no_longer_than_the_deadline(sqlite: SQLiteStore, path: Path) -> None:
     """Of a transaction that does not end the child must know: it refuses to open the file, where it could lose jobs."""
     inside, end = threading.Event(), threading.Event()
 
     def write() -> None:
-        with store._database.write():  # pyright: ignore[reportPrivateUsage]
+        with sqlite._database.write():  # pyright: ignore[reportPrivateUsage]
             inside.set()
             end.wait()
 
     def act() -> None:
-        for each in (store, SQLiteStore(path)):
+        for each in (sqlite, SQLiteStore(path)):
             with pytest.raises(StoreRefused, match="forked in the middle of a transaction"):
                 each.enqueue([job()])
 
@@ -225,9 +225,9 @@ def test_a_fork_waits_no_longer_than_the_deadline(store: SQLiteStore, path: Path
     assert status_of(child) == 0
     end.set()
     thread.join()
-    store.enqueue([job()])
-    assert status_of(fork(lambda: store.enqueue([job()]))) == 0
-    assert store.counts()["q"][JobStatus.QUEUED] == 2
+    sqlite.enqueue([job()])
+    assert status_of(fork(lambda: sqlite.enqueue([job()]))) == 0
+    assert sqlite.counts()["q"][JobStatus.QUEUED] == 2
 
 
 def test_forks_while_threads_write(path: Path) -> None:

@@ -30,13 +30,13 @@ def work(store: SQLiteStore, *kinds: str, result_ttl: int = 500_000) -> list[str
     return ids
 
 
-def test_the_counts_are_those_of_the_rows(store: SQLiteStore, path: Path) -> None:
+def test_the_counts_are_those_of_the_rows(sqlite: SQLiteStore, path: Path) -> None:
     """Whatever became of the jobs; a reader of `counts` need not count."""
-    ids = work(store, "finished", "failed", "retry", "returned", "stopped", "finished")
-    store.cancel(ids[2])
-    store.requeue(ids[0])
-    store.delete([ids[1]])
-    store.promote()
+    ids = work(sqlite, "finished", "failed", "retry", "returned", "stopped", "finished")
+    sqlite.cancel(ids[2])
+    sqlite.requeue(ids[0])
+    sqlite.delete([ids[1]])
+    sqlite.promote()
     with closing(sqlite3.connect(path)) as db:
         counted = db.execute("SELECT queue, state, count FROM counts WHERE count <> 0").fetchall()
         rows = db.execute(
@@ -45,63 +45,63 @@ def test_the_counts_are_those_of_the_rows(store: SQLiteStore, path: Path) -> Non
     assert counted == rows
 
 
-def test_a_count_reads_no_index(store: SQLiteStore, path: Path) -> None:
+def test_a_count_reads_no_index(sqlite: SQLiteStore, path: Path) -> None:
     """So that it takes as long with a million jobs as with one."""
-    store.enqueue([NewJob(new_id(), "q", b"payload")])
+    sqlite.enqueue([NewJob(new_id(), "q", b"payload")])
     with closing(sqlite3.connect(path)) as db:
         plan = db.execute(f"EXPLAIN QUERY PLAN {q.counts}", ("q",)).fetchall()
     assert [row[3] for row in plan] == ["SEARCH counts USING PRIMARY KEY (queue=?)"]
-    assert store.counts()["q"][S.QUEUED] == 1
+    assert sqlite.counts()["q"][S.QUEUED] == 1
 
 
-def test_a_deleted_job_takes_all_it_had_along(store: SQLiteStore, path: Path) -> None:
+def test_a_deleted_job_takes_all_it_had_along(sqlite: SQLiteStore, path: Path) -> None:
     """Attempts, callbacks, the snapshot of a callback's parent, and whom it waits for."""
-    work(store, "finished", "failed", "retry", "stopped")
+    work(sqlite, "finished", "failed", "retry", "stopped")
     with closing(sqlite3.connect(path)) as db:
         assert all(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in SIDES)
-    everything = [each for state in STATES for each in store.list("q", state)]
-    assert store.delete(everything) == len(everything)
+    everything = [each for state in STATES for each in sqlite.list("q", state)]
+    assert sqlite.delete(everything) == len(everything)
     with closing(sqlite3.connect(path)) as db:
         assert [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in SIDES] == [0] * 4
-    assert store.forget("q")
+    assert sqlite.forget("q")
 
 
-def test_nobody_looks_for_suspects_where_there_are_none(store: SQLiteStore, path: Path) -> None:
+def test_nobody_looks_for_suspects_where_there_are_none(sqlite: SQLiteStore, path: Path) -> None:
     """A store remembers that there may be some from the first on, and a beat forgets it with the last."""
-    store.enlist(WorkerInfo("w", "w", "host", "boot", 1, 1, ("q",), "0", 30_000, 5_000, 1))
+    sqlite.enlist(WorkerInfo("w", "w", "host", "boot", 1, 1, ("q",), "0", 30_000, 5_000, 1))
 
     def looked_for(beat: int) -> int:
-        store.beat("w", beat, ["x"])
+        sqlite.beat("w", beat, ["x"])
         with closing(sqlite3.connect(path)) as db:
             return int(db.execute("SELECT suspects FROM meta").fetchone()[0])
 
-    store.enlist_executor("w", "dying")
-    store.enqueue([NewJob(new_id(), "q", b"payload")])
-    store.turn("dying", 1, (), (), ["q"], 1, {})
+    sqlite.enlist_executor("w", "dying")
+    sqlite.enqueue([NewJob(new_id(), "q", b"payload")])
+    sqlite.turn("dying", 1, (), (), ["q"], 1, {})
     assert looked_for(1) == 0
-    store.retire("dying", crashed=True)
+    sqlite.retire("dying", crashed=True)
     assert looked_for(2) == 1
-    store.enlist_executor("w", "x")
-    (suspect,) = store.turn("x", 1, (), (), ["q"], 1, {}).claims
+    sqlite.enlist_executor("w", "x")
+    (suspect,) = sqlite.turn("x", 1, (), (), ["q"], 1, {}).claims
     assert suspect.suspect
     assert looked_for(3) == 1
-    store.turn("x", 2, [Outcome(suspect.token, suspect.id, "finished")], (), ["q"], 1, {})
+    sqlite.turn("x", 2, [Outcome(suspect.token, suspect.id, "finished")], (), ["q"], 1, {})
     assert looked_for(4) == 0
 
 
-def test_a_thousand_queues_are_taken_in_their_order(store: SQLiteStore) -> None:
+def test_a_thousand_queues_are_taken_in_their_order(sqlite: SQLiteStore) -> None:
     """Empty, paused and due ones among them; what is left is found by the next turn."""
     names = [f"q{number}" for number in range(1_000)]
-    store.enlist(WorkerInfo("w", "w", "host", "boot", 1, 1, tuple(names), "0", 30_000, 5_000, 1))
-    store.enlist_executor("w", "x")
+    sqlite.enlist(WorkerInfo("w", "w", "host", "boot", 1, 1, tuple(names), "0", 30_000, 5_000, 1))
+    sqlite.enlist_executor("w", "x")
     for name in ("q999", "q500", "q7", "q3"):
-        store.enqueue([NewJob(f"{name}.{number}", name, b"payload") for number in range(2)])
-    store.enqueue([NewJob("later", "q600", b"payload", delay=3_600_000)])
-    store.pause("q7")
-    first = store.turn("x", 1, (), (), names, 3, {})
+        sqlite.enqueue([NewJob(f"{name}.{number}", name, b"payload") for number in range(2)])
+    sqlite.enqueue([NewJob("later", "q600", b"payload", delay=3_600_000)])
+    sqlite.pause("q7")
+    first = sqlite.turn("x", 1, (), (), names, 3, {})
     assert [claim.id for claim in first.claims] == ["q3.0", "q3.1", "q500.0"]
     assert first.next_due is not None
-    store.resume("q7")
-    assert [claim.id for claim in store.turn("x", 2, (), (), names[::-1], 100, {}).claims] == [
+    sqlite.resume("q7")
+    assert [claim.id for claim in sqlite.turn("x", 2, (), (), names[::-1], 100, {}).claims] == [
         *("q999.0", "q999.1", "q500.1", "q7.0", "q7.1"),
     ]

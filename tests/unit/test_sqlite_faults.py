@@ -58,11 +58,11 @@ def in_a_child(act: Callable[[], object]) -> int:
 # ---- somebody else writes: rows 57 and 58 ---------------------------------------------------------------------------
 
 
-def test_a_call_has_the_lock_before_it_reads(store: SQLiteStore, path: Path) -> None:
+def test_a_call_has_the_lock_before_it_reads(sqlite: SQLiteStore, path: Path) -> None:
     """No reader becomes a writer, which SQLite would refuse at once and in vain: a call that writes begins as a writer."""
-    store.enqueue([job()])
+    sqlite.enqueue([job()])
     with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
-        database = store._database  # pyright: ignore[reportPrivateUsage]
+        database = sqlite._database  # pyright: ignore[reportPrivateUsage]
         with database.write(), pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
         other.execute("BEGIN IMMEDIATE")
@@ -94,31 +94,31 @@ def test_calls_that_read_before_they_write(path: Path) -> None:
     store.close()
 
 
-def test_somebody_holds_the_database(store: SQLiteStore, path: Path) -> None:
+def test_somebody_holds_the_database(sqlite: SQLiteStore, path: Path) -> None:
     """A writer that does not end makes calls unavailable at their deadline; reading goes on."""
     one = job()
-    store.enqueue([one])
+    sqlite.enqueue([one])
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     start = time.monotonic()
     with pytest.raises(StoreUnavailable, match="nothing was written"):
-        store.enqueue([job()])
+        sqlite.enqueue([job()])
     assert 0.25 < time.monotonic() - start < 2
-    assert [record.id for record in store.get([one.id]) if record] == [one.id]
+    assert [record.id for record in sqlite.get([one.id]) if record] == [one.id]
     other.execute("ROLLBACK")
     other.close()
-    store.enqueue([job()])
-    assert store.counts()["q"][JobStatus.QUEUED] == 2
+    sqlite.enqueue([job()])
+    assert sqlite.counts()["q"][JobStatus.QUEUED] == 2
 
 
-def test_somebody_holds_the_turnstile(store: SQLiteStore, path: Path) -> None:
+def test_somebody_holds_the_turnstile(sqlite: SQLiteStore, path: Path) -> None:
     """A process that is stopped at the turnstile keeps nobody longer than to the deadline."""
     fcntl = pytest.importorskip("fcntl")
-    store.open()
+    sqlite.open()
     with open(f"{path}-lock", "w") as lock:  # noqa: PTH123 - the path is text
         fcntl.flock(lock, fcntl.LOCK_EX)
         start = time.monotonic()
-        store.enqueue([job()])  # the lock file is for fairness: SQLite's own lock is what counts
+        sqlite.enqueue([job()])  # the lock file is for fairness: SQLite's own lock is what counts
         assert time.monotonic() - start < 2
 
 
@@ -137,27 +137,27 @@ def free(store: SQLiteStore) -> None:
     connection_of(store).execute(f"PRAGMA max_page_count = {2**30}")
 
 
-def test_a_full_disk(store: SQLiteStore) -> None:
+def test_a_full_disk(sqlite: SQLiteStore) -> None:
     """What does not fit is refused as a whole; what was there stays, and small steps go on."""
-    store.enqueue([job()])
-    fill(store)
+    sqlite.enqueue([job()])
+    fill(sqlite)
     with pytest.raises(StoreRefused, match="disk is full"):
-        store.enqueue([job(b"x" * 100_000), job()])
-    assert store.counts()["q"][JobStatus.QUEUED] == 1
-    store.pause("q")
-    assert store.paused() == {"q": 0}
-    free(store)
-    store.enqueue([job(b"x" * 100_000), job()])
+        sqlite.enqueue([job(b"x" * 100_000), job()])
+    assert sqlite.counts()["q"][JobStatus.QUEUED] == 1
+    sqlite.pause("q")
+    assert sqlite.paused() == {"q": 0}
+    free(sqlite)
+    sqlite.enqueue([job(b"x" * 100_000), job()])
 
 
 @pytest.mark.parametrize("verb", ["turn", "retire"])
-def test_a_full_disk_settles_without_results(store: SQLiteStore, verb: str) -> None:
+def test_a_full_disk_settles_without_results(sqlite: SQLiteStore, verb: str) -> None:
     """Outcomes are recorded although there is no space for the result and for the text of the error."""
     kept, failed = job(), job()
-    store.enqueue([kept, failed])
-    executor = lane(store)
+    sqlite.enqueue([kept, failed])
+    executor = lane(sqlite)
     claims = executor.claim()
-    fill(store)
+    fill(sqlite)
     outcomes = [
         outcome(claims[0], result=b"r" * 100_000, run=7),
         outcome(claims[1], "failed", reason="raised", detail=b"d" * 100_000),
@@ -166,45 +166,45 @@ def test_a_full_disk_settles_without_results(store: SQLiteStore, verb: str) -> N
         assert executor.turn(*outcomes).late == ()
     else:
         assert executor.retire(outcomes=outcomes) == ((), (), ())
-    free(store)
-    finished, raised = store.get([kept.id, failed.id])
+    free(sqlite)
+    finished, raised = sqlite.get([kept.id, failed.id])
     assert finished is not None
     assert raised is not None
     assert (finished.state, finished.result, finished.ended_at - finished.started_at) == (JobStatus.FINISHED, b"", 7)
     assert (raised.state, raised.reason, len(raised.history)) == (JobStatus.FAILED, "raised", 1)
 
 
-def test_a_full_disk_keeps_errors_before_results(store: SQLiteStore) -> None:
+def test_a_full_disk_keeps_errors_before_results(sqlite: SQLiteStore) -> None:
     """Where it is enough to drop results, what is told of errors is kept."""
-    store.enqueue([job(), job()])
-    executor = lane(store)
+    sqlite.enqueue([job(), job()])
+    executor = lane(sqlite)
     claims = executor.claim()
-    fill(store)
+    fill(sqlite)
     executor.turn(
         outcome(claims[0], result=b"r" * 100_000), outcome(claims[1], "failed", reason="raised", detail=b"told")
     )
-    [failed] = store.list("q", JobStatus.FAILED)
-    [record] = store.get([failed])
+    [failed] = sqlite.list("q", JobStatus.FAILED)
+    [record] = sqlite.get([failed])
     assert record is not None
     assert [attempt.detail for attempt in record.history] == [b"told"]
 
 
-def test_what_could_not_be_settled_is_settled_later(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_could_not_be_settled_is_settled_later(sqlite: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn for which there is no space at all changes nothing; the identical call is taken once there is."""
     one = job()
-    store.enqueue([one])
-    executor = lane(store)
+    sqlite.enqueue([one])
+    executor = lane(sqlite)
     claim = executor.one()
-    database = store._database  # pyright: ignore[reportPrivateUsage]
+    database = sqlite._database  # pyright: ignore[reportPrivateUsage]
     with monkeypatch.context() as patch:
         patch.setattr(database, "write", lambda: _raise(StoreFull("the disk is full")))
         with pytest.raises(StoreRefused, match="full"):
             executor.turn(outcome(claim, result=b"42"))
-    [record] = store.get([one.id])
+    [record] = sqlite.get([one.id])
     assert record is not None
     assert record.state is JobStatus.STARTED
     assert executor.again(outcome(claim, result=b"42")).late == ()
-    [record] = store.get([one.id])
+    [record] = sqlite.get([one.id])
     assert record is not None
     assert (record.state, record.result) == (JobStatus.FINISHED, b"42")
 
@@ -213,11 +213,11 @@ def _raise(error: Exception) -> None:
     raise error
 
 
-def test_a_turn_that_only_claims_is_told_of_a_full_disk(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_turn_that_only_claims_is_told_of_a_full_disk(sqlite: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has nothing to settle is refused rather than answered nothing: else it would come back at once."""
-    store.enqueue([job()])
-    executor = lane(store)
-    database = store._database  # pyright: ignore[reportPrivateUsage]
+    sqlite.enqueue([job()])
+    executor = lane(sqlite)
+    database = sqlite._database  # pyright: ignore[reportPrivateUsage]
     calls: list[None] = []
     with monkeypatch.context() as patch:
         patch.setattr(database, "write", lambda: (calls.append(None), _raise(StoreFull("the disk is full"))))
@@ -226,17 +226,17 @@ def test_a_turn_that_only_claims_is_told_of_a_full_disk(store: SQLiteStore, monk
     assert len(calls) == 1
 
 
-def test_a_full_disk_lets_workers_live(store: SQLiteStore) -> None:
+def test_a_full_disk_lets_workers_live(sqlite: SQLiteStore) -> None:
     """A beat for whose cleaning and counting there is no space is taken all the same."""
-    store.enqueue([NewJob(new_id(), f"queue-{n}-{'x' * 100}", b"x") for n in range(50)])
-    boss = Boss(store, queues=("q",))
-    fill(store)
+    sqlite.enqueue([NewJob(new_id(), f"queue-{n}-{'x' * 100}", b"x") for n in range(50)])
+    boss = Boss(sqlite, queues=("q",))
+    fill(sqlite)
     sampled = "SELECT count(*) FROM metrics WHERE series = 'depth'"
     assert boss.beat().rescued == ()
-    assert connection_of(store).execute(sampled).fetchone() == (0,)
-    free(store)
+    assert connection_of(sqlite).execute(sampled).fetchone() == (0,)
+    free(sqlite)
     boss.beat()
-    assert connection_of(store).execute(sampled).fetchone() == (50,)
+    assert connection_of(sqlite).execute(sampled).fetchone() == (50,)
 
 
 def test_a_journal_that_cannot_grow(path: Path) -> None:
@@ -392,49 +392,51 @@ def test_a_killed_writer_leaves_a_sound_file(path: Path, synchronous: str) -> No
 # ---- damaged, deleted, replaced: rows 63 and 64 ---------------------------------------------------------------------
 
 
-def test_what_is_no_database_is_refused(store: SQLiteStore, path: Path) -> None:
+def test_what_is_no_database_is_refused(sqlite: SQLiteStore, path: Path) -> None:
     """A file of another kind is refused, and stays as it is."""
     path.write_text("these are not the bytes you are looking for" * 100)
     before = path.read_bytes()
     with pytest.raises(StoreRefused, match="no SQLite database"):
-        store.open()
+        sqlite.open()
     assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("at", [0, schema.PAGE * 2], ids=["header", "pages"])
-def test_a_damaged_file_is_refused(store: SQLiteStore, path: Path, at: int) -> None:
+def test_a_damaged_file_is_refused(sqlite: SQLiteStore, path: Path, at: int) -> None:
     """A damaged header and damaged pages are reported with what to do; the file is never replaced and stays as it is."""
-    store.enqueue([job(b"x" * 500) for _ in range(200)])
-    store.close()
+    sqlite.enqueue([job(b"x" * 500) for _ in range(200)])
+    sqlite.close()
     content = bytearray(path.read_bytes())
     end = len(content) if at else 100
     content[at:end] = b"\xa5" * (end - at)
     path.write_bytes(content)
     for _ in range(2):
         with pytest.raises(StoreRefused, match="recover" if at else "no SQLite database"):
-            store.enqueue([job()])
-    store.close()
+            sqlite.enqueue([job()])
+    sqlite.close()
     assert path.read_bytes() == content
 
 
-def test_damage_to_a_file_in_use(store: SQLiteStore, path: Path) -> None:
+def test_damage_to_a_file_in_use(sqlite: SQLiteStore, path: Path) -> None:
     """Pages that are damaged while the store is open are reported too, not only when it is opened."""
-    store.enqueue([job(b"x" * 500) for _ in range(200)])
-    connection_of(store).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    sqlite.enqueue([job(b"x" * 500) for _ in range(200)])
+    connection_of(sqlite).execute("PRAGMA wal_checkpoint(TRUNCATE)")
     size = path.stat().st_size
     with path.open("r+b") as file:
         file.seek(schema.PAGE * 2)
         file.write(b"\xa5" * (size - schema.PAGE * 2))
-    connection_of(store).execute("PRAGMA shrink_memory")  # SQLite reads again
+    connection_of(sqlite).execute("PRAGMA shrink_memory")  # SQLite reads again
     with pytest.raises(StoreRefused, match="recover"):
-        store.list("q", JobStatus.QUEUED)
+        sqlite.list("q", JobStatus.QUEUED)
 
 
 @pytest.mark.parametrize("is_replaced", [False, True], ids=["deleted", "replaced"])
-def test_a_file_that_was_deleted_or_replaced(store: SQLiteStore, path: Path, tmp_path: Path, is_replaced: bool) -> None:
+def test_a_file_that_was_deleted_or_replaced(
+    sqlite: SQLiteStore, path: Path, tmp_path: Path, is_replaced: bool
+) -> None:
     """Nothing is written into a file that has no name any more; a store that is closed and opened starts anew."""
-    store.enqueue([job()])
-    executor = lane(store)
+    sqlite.enqueue([job()])
+    executor = lane(sqlite)
     claim = executor.one()
     for ending in ("", "-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
@@ -444,18 +446,18 @@ def test_a_file_that_was_deleted_or_replaced(store: SQLiteStore, path: Path, tmp
         another.close()
         (tmp_path / "another.db").rename(path)
     calls: list[Callable[[], object]] = [
-        lambda: store.enqueue([job()]),
+        lambda: sqlite.enqueue([job()]),
         lambda: executor.turn(outcome(claim)),
         executor.worker.beat,
-        store.counts,
+        sqlite.counts,
     ]
     for call in calls * 2:
         with pytest.raises(StoreRefused, match="deleted or replaced"):
             call()
     assert path.exists() is is_replaced
-    store.close()
-    store.open()
-    assert store.queues() == (["restored"] if is_replaced else [])
+    sqlite.close()
+    sqlite.open()
+    assert sqlite.queues() == (["restored"] if is_replaced else [])
 
 
 # ---- places: row 65 (forks are in test_sqlite_connection.py) --------------------------------------------------------
@@ -497,30 +499,30 @@ def test_a_place_that_is_read_only(what: str) -> None:
         shutil.rmtree(folder)
 
 
-def test_an_old_sqlite_is_refused(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_sqlite_is_refused(sqlite: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A library without RETURNING is told apart before anything is written."""
     monkeypatch.setattr(schema.sqlite3, "sqlite_version_info", (3, 34, 1))
     with pytest.raises(StoreRefused, match=r"needs SQLite 3\.35 or newer"):
-        store.open()
+        sqlite.open()
 
 
 # ---- what else may come in between ----------------------------------------------------------------------------------
 
 
-def test_a_beat_outlives_its_cleaning(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_beat_outlives_its_cleaning(sqlite: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is removed after a beat was written can wait for the next one."""
 
     def trim(_: object) -> None:
         raise StoreUnavailable("somebody holds the database")
 
     monkeypatch.setattr(liveness, "trim", trim)
-    store.enlist(WorkerInfo("w", "w", "host", "boot", 1, 1, ("q",), "1", 60_000, 10_000, 1))
-    assert store.beat("w", 1, []).rescued == ()
+    sqlite.enlist(WorkerInfo("w", "w", "host", "boot", 1, 1, ("q",), "1", 60_000, 10_000, 1))
+    assert sqlite.beat("w", 1, []).rescued == ()
 
 
-def test_an_exception_in_a_transaction_leaves_nothing(store: SQLiteStore) -> None:
+def test_an_exception_in_a_transaction_leaves_nothing(sqlite: SQLiteStore) -> None:
     """What is raised inside a call, also from outside it, rolls back, and the next call works."""
-    database = store._database  # pyright: ignore[reportPrivateUsage]
+    database = sqlite._database  # pyright: ignore[reportPrivateUsage]
 
     def interrupted() -> None:
         with database.write() as tx:
@@ -529,7 +531,7 @@ def test_an_exception_in_a_transaction_leaves_nothing(store: SQLiteStore) -> Non
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert store.paused() == {}
+    assert sqlite.paused() == {}
     database.session().db.execute("BEGIN")  # as if an exception had come between two lines of ours
-    store.enqueue([job()])
-    assert store.queues() == ["q"]
+    sqlite.enqueue([job()])
+    assert sqlite.queues() == ["q"]

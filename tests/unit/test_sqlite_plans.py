@@ -11,9 +11,9 @@ from winch.stores.sqlite.sql import q
 
 
 @pytest.fixture
-def database(store: SQLiteStore, path: Path) -> sqlite3.Connection:
+def database(sqlite: SQLiteStore, path: Path) -> sqlite3.Connection:
     """A connection to a store's file."""
-    store.queues()  # makes the schema
+    sqlite.queues()  # makes the schema
     return sqlite3.connect(path)
 
 

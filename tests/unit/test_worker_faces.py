@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,19 +20,10 @@ from winch.command import (
 )
 from winch.errors import InvalidJobOperation, InvalidOption, NoSuchJob, NoSuchWorker, NotEnlisted, UnimportableFunction
 from winch.job import get_store
-from winch.stores import open_store
 from winch.stores.contract import Store
 from winch.worker import Worker, WorkerPool, WorkerView
 from winch.worker.log import level_name
 from winch.worker.settings import WorkerSettings
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
-    """An empty store of each kind."""
-    store = open_store(store_url)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_a_rate_is_kept(queue: Queue, start_worker: StartWorker, notes: Path, fu
     """Thirty per second, and five at once: in no span more starts than the bucket holds, and all of them in time."""
     limit = Limit("k", rate=30, per=1, burst=5)
     queue.using(limits=limit).enqueue_many([Queue.prepare_data(function, [str(notes)]) for _ in range(80)])
-    workers = [start_worker(processes=2) for _ in range(2)]
+    workers = [start_worker(processes=2, imports=(tasks.__name__,)) for _ in range(2)]
     eventually(lambda: len(lines(notes)) == 80, within=20)
     starts = sorted(float(line) for line in lines(notes))
     assert starts[-1] - starts[0] >= (80 - 5) / 30 - 0.1
@@ -110,7 +110,7 @@ def test_a_worker_that_only_waits_for_tokens_is_idle(queue: Queue, start_worker:
     """It sleeps until the token comes, and then is there at once."""
     limit = Limit("k", rate=1, per=1.5)
     queue.using(limits=limit).enqueue_many([Queue.prepare_data(tasks.stamp, [str(notes)]) for _ in range(2)])
-    worker = start_worker()
+    worker = start_worker(imports=(tasks.__name__,))  # the first start is not to come an import after its token
     eventually(lambda: lines(notes))
     before = processor_time(worker.pid, *worker.executors())
     eventually(lambda: len(lines(notes)) == 2)

@@ -85,23 +85,14 @@ def until(condition: Callable[[], Any]) -> None:
         time.sleep(0.001)
 
 
-def get_to_know(executor: Executor, queue: Queue) -> None:
-    """Have it run a job, so that it takes the jobs of these tests for fast ones."""
-    GATES["first"].set()
-    (job,) = enqueue(queue, "first")
-    while not job.is_finished:
-        if not executor._cycle():
-            executor._sleeper.nap(1)
-
-
 def test_fast_jobs_that_end_together_are_settled_in_one_turn(
     make_executor: MakeExecutor, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The outcome of the first waits a moment for those of its neighbours, and the turn that settles all asks for as many."""
     monkeypatch.setattr(room, "_GATHER", 20.0)
     executor = make_executor(threads=3)
-    get_to_know(executor, queue)
     jobs = enqueue(queue, "a", "b", "c", "next")
+    executor._pace.saw(jobs[0].func_name, 1000)  # as fast as they get
     assert executor._cycle()
     assert len(executor.desk.ready) == 3
     turns = executor.desk.turns

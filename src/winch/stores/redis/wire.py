@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import weakref
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -197,6 +196,16 @@ class Server:
         return commands
 
 
+class _Socket(socket.socket):
+    """Closed when nobody holds it any more, without a word: a thread that ends, or the program, leaves its connections behind.
+
+    `weakref.finalize` would do for threads. What lives until the end of the program it does not close, and then Python warns.
+    """
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Wire:
     """See the module: a `Connection`.
 
@@ -205,8 +214,9 @@ class Wire:
     """
 
     def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        weakref.finalize(self, sock.close).atexit = False  # a thread that ends leaves its connections behind
+        timeout = sock.gettimeout()
+        self._socket = _Socket(sock.family, sock.type, sock.proto, sock.detach())
+        self._socket.settimeout(timeout)
         self._pid = os.getpid()
         self._reader = hiredis.Reader(ConnectionError, ServerError, notEnoughData=_MISSING)
 

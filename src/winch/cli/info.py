@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Sequence
@@ -130,7 +131,8 @@ def command(
     place = existing(url)
     if raw:
         say_place(place)
-    while True:
+
+    def show() -> None:
         snapshot = look(place, queues)
         if interval is not None and not (raw or as_json):
             click.clear()
@@ -138,14 +140,16 @@ def command(
             data = as_data(snapshot, not only_workers, not only_queues)
             click.echo(json.dumps(data, indent=2 if interval is None else None))
         else:
-            show = raw_lines if raw else lines
-            click.echo("\n".join(show(snapshot, not only_workers, not only_queues, by_queue)))
-        if interval is None:
-            return
-        try:
+            written = raw_lines if raw else lines
+            click.echo("\n".join(written(snapshot, not only_workers, not only_queues, by_queue)))
+
+    if interval is None:
+        show()
+        return
+    with contextlib.suppress(KeyboardInterrupt):  # wherever it comes: that is how one ends it
+        while True:
+            show()
             time.sleep(interval)
-        except KeyboardInterrupt:
-            return
 
 
 def look(place: Place, names: Sequence[str]) -> Snapshot:

@@ -1,19 +1,22 @@
 """What winch costs as work grows: the same calls with few and with many jobs queued, with few and with many queues.
 
-    make bench BENCH=growth [ARGS='--jobs 1000 100000 1000000 --queues 1 100 1000']
+    make bench BENCH=growth [ARGS='--jobs 1000 100000 1000000 --queues 1 100 1000 --rounds 5']
 
 Enqueue: jobs, one by one. Drain: jobs, claimed and settled a hundred at a time without a worker. Counts: calls of what `winch
 info` asks. Page: listings of 50 jobs. All per second of processor time, of this process and the server together, so other load
-does not matter much; what a first call takes more is left out. Each is followed by its ratio to the first line of its store.
+does not matter much; what a first call takes more is left out. Each is the median of all rounds, followed by its ratio to the
+first line of its table.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from redis import Redis
@@ -31,36 +34,34 @@ FIRST, ENQUEUED, DRAINED, CALLS = 200, 3_000, 3_000, 50
 Used = Callable[[], float]
 """Processor seconds until now, of all that takes part."""
 
+NewStore = Callable[[], AbstractContextManager[tuple[Store, Used]]]
+
 
 def main() -> int:
     """Measure and print. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", nargs="+", type=int, default=[1_000, 100_000, 1_000_000])
     parser.add_argument("--queues", nargs="+", type=int, default=[1, 100, 1_000])
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     for name, new_store in (("Redis", _redis), ("SQLite", _sqlite)):
-        _print(name, new_store, [(jobs, 1) for jobs in options.jobs])
-        _print(name, new_store, [(10_000, queues) for queues in options.queues])
+        for sizes in ([(jobs, 1) for jobs in options.jobs], [(10_000, queues) for queues in options.queues]):
+            rounds = [[_measured(new_store, *size) for size in sizes] for _ in range(options.rounds)]
+            _print(name, sizes, [[*map(statistics.median, zip(*of, strict=True))] for of in zip(*rounds, strict=True)])
     return 0
 
 
-def _print(name: str, new_store: Callable[[], Iterator[tuple[Store, Used]]], sizes: list[tuple[int, int]]) -> None:
+def _print(name: str, sizes: list[tuple[int, int]], rates: list[list[float]]) -> None:
     rows: list[list[str]] = []
-    first: list[float] = []
-    for jobs, queues in sizes:
-        for store, used in new_store():
-            rates = _measure(store, used, jobs, queues)
-            first = first or rates
-            cells = [
-                cell for rate, one in zip(rates, first, strict=True) for cell in (f"{rate:,.0f}", f"{rate / one:.2f}")
-            ]
-            rows.append([f"{jobs:,}", f"{queues:,}", *cells])
-            store.close()
+    for (jobs, queues), own in zip(sizes, rates, strict=True):
+        pairs = [(f"{rate:,.0f}", f"{rate / one:.2f}") for rate, one in zip(own, rates[0], strict=True)]
+        rows.append([f"{jobs:,}", f"{queues:,}", *(cell for pair in pairs for cell in pair)])
     heads = [f"{name}: jobs", "queues", "enqueue /s", "", "drain /s", "", "counts /s", "", "page /s", ""]
     print(f"\n{table(heads, rows)}", flush=True)
 
 
-def _redis() -> Iterator[tuple[Store, Used]]:
+@contextmanager
+def _redis() -> Generator[tuple[Store, Used]]:
     with RedisServer() as server, Redis.from_url(server.url) as client:
 
         def used() -> float:
@@ -71,9 +72,15 @@ def _redis() -> Iterator[tuple[Store, Used]]:
         yield open_store(server.url), used
 
 
-def _sqlite() -> Iterator[tuple[Store, Used]]:
+@contextmanager
+def _sqlite() -> Generator[tuple[Store, Used]]:
     with tempfile.TemporaryDirectory() as folder:
         yield open_store(f"sqlite:///{Path(folder) / 'jobs.db'}"), time.process_time
+
+
+def _measured(new_store: NewStore, jobs: int, queues: int) -> list[float]:
+    with new_store() as (store, used), closing(store):
+        return _measure(store, used, jobs, queues)
 
 
 def _measure(store: Store, used: Used, jobs: int, queues: int) -> list[float]:

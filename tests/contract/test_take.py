@@ -37,6 +37,14 @@ def test_take(store: Store) -> None:
     assert record(store, second).result == b"r"
 
 
+def test_a_taken_jobs_token_is_the_time(store: Store) -> None:
+    """Its token is the store's time in microseconds, so that none comes back after lost writes (PROTOCOL rule 8)."""
+    before = store.now()
+    claim = store.take(lane(store).id, add(store))
+    assert claim
+    assert before * 1000 <= claim.token <= (store.now() + 1) * 1000
+
+
 @pytest.mark.parametrize("state", ["scheduled", "deferred", "started", "ended", "unknown"])
 def test_only_what_is_queued_is_taken(store: Store, state: str) -> None:
     """A job in any other state is not taken, and stays as it is."""

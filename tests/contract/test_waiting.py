@@ -54,6 +54,30 @@ def test_work_that_is_there_already(store: Store) -> None:
     assert hinted(store)
 
 
+def test_a_hint_that_comes_while_awake_is_passed_on(store: Store) -> None:
+    """Who still listens while it takes turns passes on what it heard, also what it heard since the turn before."""
+    waiter, executor = store.waiter(["q", "other"]), lane(store)
+    assert not has_hint(waiter, 0.02)
+    waiter.arm()
+    executor.turn(room=0)
+    add(store)
+    executor.turn(room=0)
+    assert hinted(store)
+    waiter.disarm()
+    waiter.close()
+
+
+def test_a_hint_that_came_with_the_end_of_listening_is_passed_on(store: Store) -> None:
+    """A turn that claims elsewhere passes on what was heard before it, of whichever queue."""
+    waiter, executor = store.waiter(["first", "q"]), lane(store)
+    add(store)
+    assert has_hint(waiter)
+    waiter.close()
+    add(store, queue="first")
+    assert len(executor.claim(1, "first", "q")) == 1
+    assert hinted(store)
+
+
 def test_no_hint_for_other_queues(store: Store) -> None:
     """A sleeper is woken by the queues it named and by no other."""
     add(store, queue="other")

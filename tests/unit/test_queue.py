@@ -149,7 +149,7 @@ def test_times(queue: Queue) -> None:
 
 
 def test_many_in_chunks(queue: Queue, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One store call per 250, from a generator, in the order of the input."""
+    """One store call per 150, from a generator, in the order of the input."""
     sizes: list[int] = []
     enqueue = store.begin_enqueue
 
@@ -158,9 +158,9 @@ def test_many_in_chunks(queue: Queue, store: Store, monkeypatch: pytest.MonkeyPa
         return enqueue(jobs)
 
     monkeypatch.setattr(store, "begin_enqueue", counting)
-    jobs = queue.enqueue_many(call(send, number) for number in range(2500))
-    assert sizes == [250] * 10
-    assert [job.args[0] for job in jobs] == list(range(2500))
+    jobs = queue.enqueue_many(call(send, number) for number in range(2250))
+    assert sizes == [150] * 15
+    assert [job.args[0] for job in jobs] == list(range(2250))
     assert queue.job_ids == [job.id for job in jobs]
     assert queue.get_job_ids(1500, 3) == [job.id for job in jobs[1500:1503]]
 

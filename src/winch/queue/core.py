@@ -119,7 +119,7 @@ class Queue(Creating, Enqueuing):
         return Call(func, args or (), kwargs, options)
 
     def enqueue_many(self, calls: Iterable[Call[R]]) -> list[Job[R]]:
-        """Put many jobs into the queue, 250 per round trip.
+        """Put many jobs into the queue, 150 per round trip.
 
         Args:
             calls: Made by `call(f, *args, **kwargs)` or `Queue.prepare_data(...)`; a generator is consumed as it goes.
@@ -128,7 +128,7 @@ class Queue(Creating, Enqueuing):
             The jobs, in the order of the calls.
 
         Raises:
-            EnqueueError: As `enqueue`. Each 250 are all or nothing; those before the one refused stay enqueued.
+            EnqueueError: As `enqueue`. Each 150 are all or nothing; those before the one refused stay enqueued.
         """
         return self.put_many(calls, self._defaults)
 

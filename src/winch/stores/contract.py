@@ -234,7 +234,7 @@ class HotPath(Protocol):
         own keys cannot be read or changed is left as it is, such records included, as if it were paused; `beat` logs it. A
         store that is full settles all the same, and logs what is lost: results are dropped first, then details (Redis needs
         no space for those). Where even a claim needs space (SQLite) such a turn claims nothing. At the end, each queue
-        named or touched that has claimable work has its marker.
+        touched that has claimable work has its marker, and each queue named of which this store's waiters may have taken it.
 
         Raises:
             NotEnlisted: The executor is not enlisted, or its worker is gone. Nothing happened.

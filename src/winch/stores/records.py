@@ -64,8 +64,8 @@ TURN_BYTES = 1_000_000
 ENQUEUE_BATCH = 1_000
 """The most jobs of one `enqueue` call."""
 
-ENQUEUE_CHUNK = 250
-"""Jobs that `enqueue_many` enqueues per call: a script about so many keeps other clients of a Redis waiting for 2 ms."""
+ENQUEUE_CHUNK = 150
+"""Jobs that `enqueue_many` enqueues per call: a script about so many keeps other clients of a Redis waiting for 1.5 ms."""
 
 HISTORY = 10
 """The most attempts that a job's record keeps, the newest."""

@@ -40,7 +40,7 @@ from winch.stores.redis.records import (
     pack_tally_key,
 )
 from winch.stores.redis.turns import TurnScripts, pack_queues
-from winch.stores.redis.waiting import ListWaiter, ask_again
+from winch.stores.redis.waiting import Listening, ListWaiter, ask_again
 
 __all__ = ["HotVerbs", "translated", "warn_of_loss"]
 
@@ -73,6 +73,7 @@ class HotVerbs:
     _calls: Calls
     _turns: TurnScripts
     _local: threading.local
+    _listening: Listening
 
     def enqueue(self, jobs: Sequence[NewJob], *, call: Call | None = None) -> Enqueued:
         """See `winch.stores.contract.HotPath.enqueue`."""
@@ -129,7 +130,8 @@ class HotVerbs:
         Between the two the server works, and this process may run jobs. Arguments, answer and errors are those of `turn`.
         """
         call = Call(executor, number)
-        groups = pack_queues(self._calls.prefix, tuple(queues))
+        look = self._listening.look()
+        groups = pack_queues(self._calls.prefix, tuple(queues), with_markers=look is not None)
         rest = _rest_of_turn(begins, groups, tally)
         sizes = (min(room, TURN_BATCH), len(outcomes), len(begins), len(groups) // 2, len(tally))
         is_plain = all(outcome.kind == "finished" for outcome in outcomes)
@@ -147,15 +149,18 @@ class HotVerbs:
 
         def answer_or_raise() -> Turn:
             try:
-                return answer()
+                turn = answer()
             except Refusal as refusal:
                 raise translated(refusal, f"executor {executor}") from None
+            self._listening.seen(look)
+            return turn
 
         return answer_or_raise
 
     def waiter(self, queues: Sequence[str]) -> Waiter:
         """See `winch.stores.contract.HotPath.waiter`."""
-        return ListWaiter(self._calls, [marker_key(self._calls.prefix, queue) for queue in queues])
+        markers = [marker_key(self._calls.prefix, queue) for queue in queues]
+        return ListWaiter(self._calls, markers, self._listening)
 
     def await_end(self, ids: Sequence[str], timeout: float, wake: int | None = None) -> list[JobRecord]:
         """See `winch.stores.contract.HotPath.await_end`."""

@@ -16,7 +16,7 @@ from winch.stores.redis.calls import Argument, Calls, OutOfMemory, Refusal
 from winch.stores.redis.hot import translated, warn_of_loss
 from winch.stores.redis.keys import hint_key, pack_id, unpack_id
 from winch.stores.redis.records import pack_outcomes
-from winch.stores.redis.waiting import ListWaiter
+from winch.stores.redis.waiting import Listening, ListWaiter
 from winch.stores.redis.workers import commands_of, pack_info, unpack_info
 
 __all__ = ["LivenessVerbs"]
@@ -114,7 +114,7 @@ class LivenessVerbs:
 
     def hints(self, worker: str) -> Waiter:
         """See `winch.stores.contract.Liveness.hints`."""
-        return ListWaiter(self._calls, [hint_key(self._calls.prefix, worker)])
+        return ListWaiter(self._calls, [hint_key(self._calls.prefix, worker)], Listening())
 
     def drained(self, queues: Sequence[str]) -> bool:
         """See `winch.stores.contract.Liveness.drained`."""

@@ -17,6 +17,7 @@ from winch.stores.redis.hot import HotVerbs
 from winch.stores.redis.keys import prefix
 from winch.stores.redis.liveness import LivenessVerbs
 from winch.stores.redis.turns import TurnScripts
+from winch.stores.redis.waiting import Listening
 
 if TYPE_CHECKING:
     import redis
@@ -54,6 +55,7 @@ class RedisStore(HotVerbs, LivenessVerbs, ControlVerbs, CronVerbs, GroupVerbs):
         self._calls = Calls(address, prefix(options.namespace), options.deadline, self._open_for)
         self._turns = TurnScripts(self._calls)
         self._local = threading.local()
+        self._listening = Listening()
         self._told: dict[str, str] = {}
 
     def open(self, *, create: bool = True) -> None:

@@ -15,13 +15,40 @@ from winch.polling import readable
 from winch.stores.redis.calls import Calls, passes
 from winch.stores.redis.wire import Connection, ServerError, pack_command
 
-__all__ = ["ListWaiter", "Subscription", "ask_again"]
+__all__ = ["ListWaiter", "Listening", "Subscription", "ask_again"]
 
 _logger = logging.getLogger("winch")
 _POLL_WHILE_BROKEN = 0.5
 _UNBLOCK_PAUSE = 0.002
 T = TypeVar("T")
 _TROUBLE = (ServerError, OSError)
+
+
+class Listening:
+    """Whether a marker may have been taken here that no turn has seen to (PROTOCOL rule 29).
+
+    Who takes the marker of a queue has it pushed back by the next turn, if work is left. So only a turn behind a sleep has
+    to look: to ask for the markers of a thousand queues takes as long as twenty jobs.
+    """
+
+    def __init__(self) -> None:
+        self._begun = self._ended = self._seen = 0
+
+    def begin(self) -> None:
+        """From here on a marker may be taken at any moment."""
+        self._begun += 1
+
+    def end(self) -> None:
+        """From here on none is."""
+        self._ended += 1
+
+    def look(self) -> int | None:
+        """For a turn that is sent now: what to give to `seen` with its answer. None if it need not look."""
+        return self._ended if self._begun > self._seen else None
+
+    def seen(self, ended: int | None) -> None:
+        """A turn has looked."""
+        self._seen = max(self._seen, ended or 0)
 
 
 class ListWaiter:
@@ -32,9 +59,9 @@ class ListWaiter:
     again after a pause, so that it does not wake the sleeper over and over.
     """
 
-    def __init__(self, calls: Calls, keys: Sequence[bytes]) -> None:
+    def __init__(self, calls: Calls, keys: Sequence[bytes], listening: Listening) -> None:
         self.poll: float | None = None
-        self._calls = calls
+        self._calls, self._listening = calls, listening
         self._command = pack_command(b"BLPOP", *keys, 0)
         self._connection: Connection | None = None
         self._client = 0
@@ -53,9 +80,10 @@ class ListWaiter:
         try:
             if self._connection is None or self._pid != os.getpid():
                 self._connect()
+            self._listening.begin()
+            self._is_armed, self.poll = True, None
             if self._connection is not None:
                 self._connection.send(self._command)
-            self._is_armed, self.poll = True, None
         except _TROUBLE as error:
             self._drop(error)
 
@@ -111,7 +139,8 @@ class ListWaiter:
 
     def _read(self) -> bool:
         """Read the answer of BLPOP: whether it brought a hint. Trouble counts as one."""
-        connection, self._is_armed = self._connection, False
+        connection = self._connection
+        self._rest()
         try:
             return connection is None or connection.read() is not None
         except _TROUBLE as error:
@@ -121,9 +150,15 @@ class ListWaiter:
             self._drop()
             raise
 
+    def _rest(self) -> None:
+        if self._is_armed:
+            self._is_armed = False
+            self._listening.end()
+
     def _drop(self, error: Exception | None = None) -> None:
         connection, self._connection = self._connection, None
-        self._is_armed, self.poll = False, _POLL_WHILE_BROKEN
+        self._rest()
+        self.poll = _POLL_WHILE_BROKEN
         if isinstance(error, ServerError):
             self._refused_until = time.monotonic() + _POLL_WHILE_BROKEN
             if not passes(error) and str(error) != self._told:

@@ -86,8 +86,7 @@ local got, heads = {}, {}
 
 -- Takes note of the claims of a queue's first jobs. False if they are not all plain.
 local function claim_from(queue)
-  local index, count = P .. 'queued:' .. queue, 0
-  local ids = redis.call('ZRANGE', index, 0, room - 1)
+  local ids, count = redis.call('ZRANGE', P .. 'queued:' .. queue, 0, room - 1), 0
   if #ids == 0 then return true end
   local started, first = list_of(joining, look_at_way(queue)[STARTED]), token
   while count < #ids and room > 0 and bytes <= TURN_BYTES do
@@ -100,15 +99,17 @@ local function claim_from(queue)
     got[#got + 1], got[#got + 2], got[#got + 3] = id, token, #raw == body and raw or string.sub(raw, 1, body)
     token, room, bytes, count = token + 1, room - 1, bytes + payload, count + 1
   end
-  if count > 0 then heads[index] = count end
+  if count > 0 then heads[queue] = count end
   -- From the highest score to the lowest: in a small set the place of each is then the first that is looked at.
   for n = count, 1, -1 do started[#started + 1], started[#started + 2] = first + n - 1, ids[n] end
   more = count < #ids
   return true
 end
 
--- Whether one of a group of queues lacks its marker. Its keys are given, for to make them is most of what a look takes.
+-- Whether one of a group of queues lacks its marker. Their keys are given, for to make them is most of what a look takes; an
+-- empty text where no marker can have been taken.
 local function lacks_marker(group)
+  if ARGV[group + 1] == '' then return false end
   local markers = cmsgpack.unpack(ARGV[group + 1])
   return redis.call('EXISTS', unpack(markers)) < #markers
 end
@@ -128,7 +129,7 @@ for n = 9, FIRST_BEGIN - 1, 2 do
 end
 for n = FIRST_BEGIN, FIRST_QUEUE - 1, 2 do begin(ARGV[n], ARGV[n + 1]) end
 for group = FIRST_QUEUE, FIRST_TALLY - 1, 2 do
-  -- Once nothing more is claimed, a group of queues that all have their markers needs no other look.
+  -- Once nothing more is claimed, a group of queues that lack no marker needs no other look.
   if suspects or (room > 0 and not more) or lacks_marker(group) then
     local queues = cmsgpack.unpack(ARGV[group])
     if suspects and existing('suspects:', queues, 1, #queues) > 0 then return UNUSUAL end
@@ -146,7 +147,7 @@ needs_memory()
 if #written > 0 then redis.call('MSET', unpack(written)) end
 if #dropped > 0 then redis.call('DEL', unpack(dropped)) end
 for n = 1, #claimed, 2 do redis.call('SETRANGE', claimed[n], '1', claimed[n + 1]) end
-for index, count in pairs(heads) do redis.call('ZREMRANGEBYRANK', index, 0, count - 1) end
+for queue, count in pairs(heads) do redis.call('ZREMRANGEBYRANK', P .. 'queued:' .. queue, 0, count - 1) end
 -- First those that join: a set that has grown past 128 members is kept as a skip list, a smaller one is searched from its head.
 for index, members in pairs(joining) do
   if #members > 0 then redis.call('ZADD', index, unpack(members)) end
@@ -167,6 +168,7 @@ if #held > 0 then
 end
 if not schema then redis.call('HSET', P .. 'store', 'schema', SCHEMA) end
 add_tally(FIRST_TALLY, ARGV[8])
+for queue in pairs(heads) do mark(queue) end
 for group, queues in pairs(watched) do
   if lacks_marker(group) then
     for _, queue in ipairs(queues) do mark(queue) end

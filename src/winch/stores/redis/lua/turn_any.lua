@@ -7,7 +7,8 @@
 -- ARGV[3]  "strict": refused as a whole at maxmemory; "full": goes on (the caller has dropped the results)
 -- ARGV[4]  room
 -- ARGV[5 to 8]  how many outcomes, begins, groups of queues and increments follow, in this order:
---   id, packed outcome (parts/plain) · id, token · the queues, the keys of their markers (MessagePack) · field, count
+--   id, packed outcome (parts/plain) · id, token · the queues, the keys of their markers (MessagePack; empty where no marker
+--   can have been taken by this process since its last turn) · field, count
 --
 -- Guard    the executor is enlisted. An outcome settles only if its job is started in this executor's seat and token.
 -- Returns  now, earliest due (ms, -1 none), more (0, 1), alone (0, 1), late tokens, claims: id, token, record ...

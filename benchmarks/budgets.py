@@ -81,6 +81,10 @@ BOTH = (
     Budget("drain, results dropped, of kept", 1.2, lambda f: f.drained("dropped") / f.drained()),
     Budget("drain, two executors, of one", 1.5, lambda f: f.ours("drain2", "jobs/s") / f.drained()),
     Budget(
+        "jobs that compute for 0.2 ms, two executors, of one", 1.5,
+        lambda f: f.ours("compute2", "jobs/s") / f.ours("compute", "jobs/s"),
+    ),
+    Budget(
         "enqueue, of the best that keeps a state per job", 1,
         lambda f: f.ours("enqueue", "one by one /s") / max(f.all_of("enqueue", "one by one /s", WITH_STATE)),
     ),

@@ -14,6 +14,7 @@ SAFE = SETTING == "safe"
 """The setting of the crash."""
 SECONDS = 0.02
 PAUSE = 0.05
+LOOPS = 14_000
 
 ROOMY_URL = f"{URL}?max_connections=1000"
 """For those who need a connection per job at a time: redis-py's pools end at a hundred."""
@@ -59,6 +60,18 @@ async def touch_async(file: str, sent: float, data: str = "") -> None:  # noqa: 
     touch(file, sent)
 
 
+def compute(file: str, sent: float) -> None:
+    """Keep the processor busy for some 0.2 ms, and leave a byte."""
+    for _ in range(LOOPS):
+        pass
+    touch(file, sent)
+
+
+async def compute_async(file: str, sent: float) -> None:
+    """The same for queues that live in an event loop."""
+    compute(file, sent)
+
+
 def echo(file: str, sent: float, data: str) -> str:
     """Leave a byte, and return what was given."""
     touch(file, sent)
@@ -92,8 +105,10 @@ async def pause_async(file: str, sent: float) -> None:
     touch(file, sent)
 
 
-JOBS = {"touch": touch, "echo": echo, "stamp": stamp, "pause": pause}
-ASYNC_JOBS = {"touch": touch_async, "echo": echo_async, "stamp": stamp_async, "pause": pause_async}
+JOBS = {"touch": touch, "compute": compute, "echo": echo, "stamp": stamp, "pause": pause}
+ASYNC_JOBS = {
+    "touch": touch_async, "compute": compute_async, "echo": echo_async, "stamp": stamp_async, "pause": pause_async,
+}  # fmt: skip
 
 
 def append(file: str, line: bytes) -> None:

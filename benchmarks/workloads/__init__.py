@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from benchmarks.site import Site
 from benchmarks.workloads.costs import calls, footprint, memory
-from benchmarks.workloads.rates import drain, drain2, enqueue, payload_1k, payload_100k
+from benchmarks.workloads.rates import compute, compute2, drain, drain2, enqueue, payload_1k, payload_100k
 from benchmarks.workloads.times import latency, lateness, waiting
 
 Figures = dict[str, float]
@@ -18,7 +18,7 @@ Figures = dict[str, float]
 WORKLOADS: dict[str, Callable[[Site], Figures]] = {
     each.__name__: each
     for each in (
-        drain, drain2, latency, lateness, enqueue, payload_1k, payload_100k, waiting, memory, calls, footprint,
+        drain, drain2, compute, compute2, latency, lateness, enqueue, payload_1k, payload_100k, waiting, memory, calls, footprint,
     )
 }  # fmt: skip
 """By name, in the order of the tables."""
@@ -44,9 +44,13 @@ ONE = {
 }  # fmt: skip
 """One setting of each, where others would say the same again."""
 RESULTS = (ONE | {"taskiq results"}) - {"taskiq default", "bare default"}
+TWO = {"winch default", "rq fast", "celery default", "dramatiq fast", "huey default", "saq fast", "taskiq default"}
+"""Those that can be told to have two processes."""
 ONLY = {
     "enqueue": ONE,
-    "drain2": {"winch default", "rq fast", "celery default", "dramatiq fast", "huey default", "saq fast", "taskiq default"},
+    "drain2": TWO,
+    "compute": TWO,
+    "compute2": TWO,
     "lateness": {
         "winch default", "rq scheduler", "celery default", "celery threads", "dramatiq default", "dramatiq fast",
         "huey default", "huey threads", "saq default", "saq fast", "taskiq scheduler", "arq default", "arq fast",

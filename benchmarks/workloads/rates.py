@@ -15,6 +15,7 @@ JOBS = {
 MANY = 100_000
 """For who is not listed: winch."""
 ONE_BY_ONE, BULK = 3_000, 20_000
+COMPUTED = 20_000
 SMALL, LARGE = 1_000, 100_000
 
 
@@ -26,6 +27,22 @@ def drain(site: Site) -> dict[str, float]:
 def drain2(site: Site) -> dict[str, float]:
     """The same with two processes."""
     return _drain(site, 2)
+
+
+def compute(site: Site) -> dict[str, float]:
+    """Jobs that compute for some 0.2 ms each, by one process: work that neither the store nor winch's own code is the limit of."""
+    return _compute(site, 1)
+
+
+def compute2(site: Site) -> dict[str, float]:
+    """The same with two processes."""
+    return _compute(site, 2)
+
+
+def _compute(site: Site, processes: int) -> dict[str, float]:
+    jobs = min(to_drain(site), site.scaled(COMPUTED))
+    site.send("compute", jobs, bulk=True)
+    return run(site, jobs, processes)
 
 
 def _drain(site: Site, processes: int) -> dict[str, float]:

@@ -29,10 +29,11 @@ from winch.stores.contract import (
     Waiter,
 )
 from winch.stores.redis.calls import Argument, Calls, OutOfMemory, Refusal, unless_refused
-from winch.stores.redis.keys import ended_channel, marker_key, pack_id
+from winch.stores.redis.keys import ended_channel, marker_key, pack_id, record_key
 from winch.stores.redis.records import (
     STATES,
     claim_of,
+    holds_claim,
     job_record,
     pack_jobs,
     pack_outcomes,
@@ -139,11 +140,11 @@ class HotVerbs:
 
         def answer() -> Turn:
             try:
-                return _turn(read())
+                return self._turn(read())
             except OutOfMemory:
                 # Settling goes on, without results; the number is the same, so it happens once (rule 37).
                 poor = pack_outcomes(outcomes, keep_results=False)
-                turn = _turn(self._calls.change("turn_any", call, "full", *sizes, *poor, *rest))
+                turn = self._turn(self._calls.change("turn_any", call, "full", *sizes, *poor, *rest))
                 warn_of_loss(self._calls.address.place, outcomes)
                 return turn
 
@@ -201,6 +202,23 @@ class HotVerbs:
         seconds, micros = self._calls.command(b"TIME")
         return int(seconds) * 1000 + int(micros) // 1000
 
+    def _turn(self, answer: Any) -> Turn:
+        now, next_due, more, alone, late, flat = answer
+        parts = iter(flat)
+        found = list(zip(parts, parts, parts, strict=True))
+        if not all(raw for _, _, raw in found):
+            found = self._with_long(found)
+        claims = tuple([claim_of(id, token, raw, now) for id, token, raw in found])
+        return Turn(now, claims, bool(more), None if next_due < 0 else next_due, tuple(late), bool(alone))
+
+    def _with_long(self, found: list[tuple[bytes, int, bytes]]) -> list[tuple[bytes, int, bytes]]:
+        """The same with the long records, which do not come through the script. Without those that are held no more."""
+        long = [id for id, _, raw in found if not raw]
+        records = self._calls.command(b"MGET", *[record_key(self._calls.prefix, id) for id in long])
+        fetched: dict[bytes, bytes | None] = dict(zip(long, records, strict=True))
+        whole = [(id, token, raw or fetched[id]) for id, token, raw in found]
+        return [(id, token, raw) for id, token, raw in whole if raw and (id not in fetched or holds_claim(raw, token))]
+
     def _enqueued(self, jobs: Sequence[NewJob], ask: Callable[[], Any] | None, call: Call) -> Enqueued:
         """The answer: that of the short way, or else of the long one under the same number, so that it happens once."""
         try:
@@ -249,10 +267,3 @@ def _rest_of_turn(begins: Sequence[Held], groups: Sequence[bytes], tally: Tally)
     for key, count in tally.items():
         rest += (pack_tally_key(key), count)
     return rest
-
-
-def _turn(answer: Any) -> Turn:
-    now, next_due, more, alone, late, flat = answer
-    jobs = iter(flat)
-    claims = tuple([claim_of(id, token, raw, now) for id, token, raw in zip(jobs, jobs, jobs, strict=True)])
-    return Turn(now, claims, bool(more), None if next_due < 0 else next_due, tuple(late), bool(alone))

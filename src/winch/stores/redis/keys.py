@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["complete_channel", "ended_channel", "hint_key", "marker_key", "pack_id", "prefix", "unpack_id"]
+__all__ = [
+    "complete_channel",
+    "ended_channel",
+    "hint_key",
+    "marker_key",
+    "pack_id",
+    "prefix",
+    "record_key",
+    "unpack_id",
+]
 
 _is_uuid = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 
@@ -17,6 +26,11 @@ def prefix(namespace: str) -> bytes:
 def marker_key(prefix: bytes, queue: str) -> bytes:
     """The list on which executors wait for work in a queue."""
     return prefix + b"marker:" + queue.encode()
+
+
+def record_key(prefix: bytes, id: bytes) -> bytes:
+    """A job's record; the id is packed."""
+    return prefix + b"j:" + id
 
 
 def hint_key(prefix: bytes, worker: str) -> bytes:

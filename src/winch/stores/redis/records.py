@@ -26,10 +26,11 @@ __all__ = [
     "STATES",
     "claim_of",
     "damaged_record",
+    "holds_claim",
     "job_record",
     "pack_job",
     "pack_jobs",
-    "pack_outcome",
+    "pack_outcomes",
     "pack_plain_jobs",
     "pack_tally_key",
     "tally_key",
@@ -41,7 +42,7 @@ _PAST = Struct("<IIHB IH")
 _TERMS = Struct("<H IH Ih Ih")
 _CLAIM = Struct("<2x B B 17x  h 10x IH IH 6x  B I I I 4x")
 _ATTEMPT = Struct("<IHIHBBB")
-_OUTCOME = Struct("<QBBQQQBI")
+_OUTCOME = Struct("<QBBQQQB")
 _NEW_JOB = Struct("<BBQHhBBIII")
 _PLAIN_HEAD = Struct("<BBBB 17x h 2x")
 _PLAIN_TAIL = Struct("<6x BIII 4x")
@@ -53,6 +54,8 @@ _QUEUED = STATES.index(JobStatus.QUEUED)
 _STARTS: tuple[int, ...] = (0, 68, 85, 88, 105)
 """Where the segments begin, by form."""
 _PLAIN, _WITH_TERMS = 1, 3
+_LONG = 4096
+"""Bytes of a payload from which on a record is kept out of Lua's hands."""
 _NO_PAST = (0, 0, 0, 0, 0, 0)
 _DEFAULT_TERMS = (3, 0, 500_000, 31_536_000_000)
 """What a job has that brings none: those of `NewJob`."""
@@ -154,8 +157,17 @@ def pack_plain_jobs(jobs: Sequence[NewJob]) -> list[Argument] | None:
             if parts is None or parts.head != head:
                 return None
             _, name, meta, extra, before, after = parts
-        flat += (pack_id(id), _PLAIN_TAIL.pack(name, len(payload), meta, extra) + before + payload + after)
+        tail = _PLAIN_TAIL.pack(name, len(payload), meta, extra)
+        if len(payload) < _LONG:
+            flat += (pack_id(id), tail + before + payload + after)
+        else:
+            flat += (pack_id(id), b"".join((_with_past(head), tail, bytes(_PAST.size), before, payload, after)))
     return flat if len(set(flat[3::2])) == len(jobs) else None
+
+
+def _with_past(head: bytes) -> bytes:
+    """What the record of a long job begins with: it has the block `past`, and room for what the script knows."""
+    return bytes((head[0] + 1,)) + head[1:] + bytes(_HEADER.size - _PLAIN_TAIL.size - len(head))
 
 
 class _PlainParts(NamedTuple):
@@ -210,13 +222,14 @@ def _pack_limit(limit: NewLimit) -> bytes:
     return _LIMIT.pack(limit.concurrency, limit.rate, limit.per, limit.burst, len(key)) + key
 
 
-def pack_outcome(outcome: Outcome, *, keep_result: bool = True) -> bytes:
-    """An outcome as `parts/settle.lua` takes it."""
-    token, _, kind, reason, run, age, result, detail, delay, counts, at_front = outcome
-    if not keep_result:
-        result = b""
-    flags = counts | at_front << 1
-    return _OUTCOME.pack(token, _KIND[kind], _REASON[reason], run, age, delay, flags, len(result)) + result + detail
+def pack_outcomes(outcomes: Sequence[Outcome], *, keep_results: bool = True) -> list[bytes]:
+    """Id, outcome and result of each, one after the other, as `parts/plain.lua` takes them."""
+    flat: list[bytes] = []
+    for token, id, kind, reason, run, age, result, detail, delay, counts, at_front in outcomes:  # noqa: A001
+        flags = counts | at_front << 1
+        packed = _OUTCOME.pack(token, _KIND[kind], _REASON[reason], run, age, delay, flags)
+        flat += (pack_id(id), packed + detail, result if keep_results else b"")
+    return flat
 
 
 def pack_tally_key(key: TallyKey) -> bytes:
@@ -231,6 +244,14 @@ def tally_key(field: bytes) -> TallyKey:
     """The key that `pack_tally_key` packed."""
     queue, function, series, bucket = field.decode().split("\n")
     return TallyKey(queue, function, series, int(bucket))
+
+
+def holds_claim(raw: bytes | None, token: int) -> bool:
+    """Whether a job's record, if it has one, says that it is started under this token."""
+    if raw is None or len(raw) < _HEADER.size:
+        return False
+    head = _Header._make(_HEADER.unpack_from(raw))
+    return STATES[head.state] is JobStatus.STARTED and _token(head) == token
 
 
 def claim_of(id: bytes, token: int, raw: bytes, now: int) -> Claim:
@@ -307,7 +328,7 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
         failure_ttl=failure_ttl,
         pending=head.pending,
         on_failure=_POLICIES[head.flags // _POLICY % 4],
-        token=head.token | head.token_middle << 32 | head.token_high << 48 if state is JobStatus.STARTED else 0,
+        token=_token(head) if state is JobStatus.STARTED else 0,
         executor=executor,
         worker=history[-1].worker if state in _RAN and history else worker,
         result=result,
@@ -317,6 +338,10 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
         **only_some._asdict(),
         now=now,
     )
+
+
+def _token(head: _Header) -> int:
+    return head.token | head.token_middle << 32 | head.token_high << 48
 
 
 def _past(raw: bytes) -> tuple[int, ...]:
@@ -424,11 +449,3 @@ def _attempt(raw: bytes) -> AttemptRecord:
         raw[_ATTEMPT.size : detail].decode(errors="replace"),
         raw[detail:],
     )
-
-
-def pack_outcomes(outcomes: Sequence[Outcome], *, keep_results: bool = True) -> list[bytes]:
-    """Id and packed outcome of each, one after the other."""
-    flat: list[bytes] = []
-    for outcome in outcomes:
-        flat += (pack_id(outcome.id), pack_outcome(outcome, keep_result=keep_results))
-    return flat

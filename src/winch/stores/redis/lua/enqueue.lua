@@ -7,7 +7,7 @@
 -- ARGV[3]  queue
 -- ARGV[4]  priority of all
 -- ARGV[5]  what their records begin with, up to `score`
--- ARGV[6 ...]  per job: its id, no two alike, and its record from `due` on
+-- ARGV[6 ...]  per job: its id, no two alike, and its record: from `due` on, which begins with a zero; or whole, if it is long
 --
 -- Guard    the call is new, no id is known, and no key is of a wrong type. At maxmemory the whole call is refused.
 -- Returns  now, and a string of the states as digits
@@ -30,13 +30,16 @@ end
 local count = (#ARGV - 5) / 2
 local back = redis.call('HINCRBY', P .. 'store', 'back', count)
 local score = back - count - ARGV[4] * 17592186044416 -- 2^44
-local times, entries, records = struct.pack('<I6I6', NOW, NOW), {}, {}
+local times, entries, records, long, byte = struct.pack('<I6I6', NOW, NOW), {}, {}, {}, string.byte
 for n = 6, #ARGV, 2 do
   score = score + 1
+  local record, place = ARGV[n + 1], struct.pack('<d', score)
+  if byte(record) == 0 then record = HEAD .. place .. times .. record else long[n - 5] = place .. times end
   entries[n - 5], entries[n - 4] = score, ARGV[n]
-  records[n - 5], records[n - 4] = P .. 'j:' .. ARGV[n], HEAD .. struct.pack('<d', score) .. times .. ARGV[n + 1]
+  records[n - 5], records[n - 4] = P .. 'j:' .. ARGV[n], record
 end
 if redis.call('MSETNX', unpack(records)) == 0 then return redis.error_reply('UNUSUAL') end
+for n, middle in pairs(long) do redis.call('SETRANGE', records[n], #HEAD, middle) end
 redis.call('ZADD', queued, unpack(entries))
 if not is_known then redis.call('SADD', P .. 'queues', QUEUE) end
 if back == count then redis.call('HSET', P .. 'store', 'schema', SCHEMA) end -- the first jobs of a server that lost its data

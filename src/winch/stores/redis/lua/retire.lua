@@ -7,7 +7,7 @@
 -- ARGV[5]  detail of the crash
 -- ARGV[6]  "strict": refused as a whole at maxmemory; "full": goes on (the caller has dropped the results)
 -- ARGV[7]  how many outcomes follow
--- ARGV[8 ...]  id, packed outcome ..., then id, token of claims that have begun
+-- ARGV[8 ...]  outcomes (parts/plain), then id, token of claims that have begun
 --
 -- Guard    an executor that is not enlisted is retired already: nothing happens.
 -- Returns  the ids: returned, suspects, charged
@@ -20,7 +20,7 @@ local EXECUTOR, CRASHED_, DETAIL, OUTCOMES = ARGV[3], ARGV[4] == '1', ARGV[5], t
 -- Marks what has begun. True if something has begun that is broken.
 local function note_begun(claims, broken)
   local begun = {}
-  for n = 8 + 2 * OUTCOMES, #ARGV, 2 do begun[ARGV[n]] = tonumber(ARGV[n + 1]) end
+  for n = 8 + 3 * OUTCOMES, #ARGV, 2 do begun[ARGV[n]] = tonumber(ARGV[n + 1]) end
   for _, job in ipairs(claims) do
     if begun[job.id] == job.token then job.flags = with(job.flags, BEGUN) end
   end

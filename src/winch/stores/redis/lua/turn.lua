@@ -12,7 +12,7 @@
 --- @include parts/metrics
 
 local EXECUTOR, ROOM = ARGV[1], tonumber(ARGV[4])
-local FIRST_BEGIN = 9 + 2 * ARGV[5]
+local FIRST_BEGIN = 9 + 3 * ARGV[5]
 local FIRST_QUEUE = FIRST_BEGIN + 2 * ARGV[6]
 local FIRST_TALLY = FIRST_QUEUE + 2 * ARGV[7]
 local UNUSUAL = redis.error_reply('UNUSUAL')
@@ -37,8 +37,8 @@ local function until_due()
 end
 
 -- What gathers for the writes: by index the members that leave it and those that join it with their scores; records, and
--- what claims make of records.
-local leaving, joining, written, dropped, claimed = {}, {}, {}, {}, {}
+-- those that are not put together here; and what claims make of records.
+local leaving, joining, written, long, dropped, claimed = {}, {}, {}, {}, {}, {}
 
 local function list_of(lists, index)
   local list = lists[index]
@@ -52,20 +52,26 @@ end
 local ended, run = {}, 0
 
 -- Takes note of an outcome. False if it is not plain.
-local function finish(id, packed)
+local function finish(id, packed, result)
   local key = P .. 'j:' .. id
-  local record, queue, due, took = plain_end(redis.call('GET', key), packed, seat, name or '')
-  if not record or ended[id] then return false end
+  local raw, size = beginning_of(key)
+  local is_short = size + #result < LONG
+  local record, from, queue, due, took = plain_end(raw, size, packed, result, seat, name or '', is_short)
+  if not record or ended[id] or (size >= LONG and from == SIZE) then return false end
   ended[id], ended[#ended + 1], run = true, id, run + took
   local keys = look_at_way(queue)
   local started = list_of(leaving, keys[STARTED])
   started[#started + 1] = id
   if record == '' then
     dropped[#dropped + 1] = key
-  else
-    local finished = list_of(joining, keys[FINISHED])
-    finished[#finished + 1], finished[#finished + 2] = due, id
+    return true
+  end
+  local finished = list_of(joining, keys[FINISHED])
+  finished[#finished + 1], finished[#finished + 2] = due, id
+  if is_short then
     written[#written + 1], written[#written + 2] = key, record
+  else
+    long[#long + 1] = {key, record, size, size < LONG and string.sub(raw, from + 1), result}
   end
   return true
 end
@@ -73,8 +79,8 @@ end
 -- Takes note that a job has begun, if it is held.
 local function begin(id, token)
   local key = P .. 'j:' .. id
-  local raw = redis.call('GET', key)
-  if ended[id] or not body_of(raw) then return end
+  local raw, size = beginning_of(key)
+  if ended[id] or not body_of(raw, size) then return end
   local state, flags, features, held, place = struct.unpack(CLAIM, raw, 2)
   if state == STARTED and held == tonumber(token) and place == seat then
     claimed[#claimed + 1], claimed[#claimed + 2] = key, struct.pack(CLAIM, STARTED, with(flags, BEGUN), features, held, seat, NOW)
@@ -92,11 +98,12 @@ local function claim_from(queue)
   while count < #ids and room > 0 and bytes <= TURN_BYTES do
     local id = ids[count + 1]
     local key = P .. 'j:' .. id
-    local raw = redis.call('GET', key)
-    local flags, features, body, payload = plain_claim(raw)
+    local raw, size = beginning_of(key)
+    local flags, features, body, payload = plain_claim(raw, size)
     if not flags then return false end
     claimed[#claimed + 1], claimed[#claimed + 2] = key, struct.pack(CLAIM, STARTED, flags, features, token, seat, NOW)
-    got[#got + 1], got[#got + 2], got[#got + 3] = id, token, #raw == body and raw or string.sub(raw, 1, body)
+    if size >= LONG then raw = '' elseif size > body then raw = string.sub(raw, 1, body) end
+    got[#got + 1], got[#got + 2], got[#got + 3] = id, token, raw
     token, room, bytes, count = token + 1, room - 1, bytes + payload, count + 1
   end
   if count > 0 then heads[queue] = count end
@@ -124,8 +131,8 @@ end
 
 local next_due, watched = until_due(), {}
 if next_due == 0 then return UNUSUAL end
-for n = 9, FIRST_BEGIN - 1, 2 do
-  if not finish(ARGV[n], ARGV[n + 1]) then return UNUSUAL end
+for n = 9, FIRST_BEGIN - 1, 3 do
+  if not finish(ARGV[n], ARGV[n + 1], ARGV[n + 2]) then return UNUSUAL end
 end
 for n = FIRST_BEGIN, FIRST_QUEUE - 1, 2 do begin(ARGV[n], ARGV[n + 1]) end
 for group = FIRST_QUEUE, FIRST_TALLY - 1, 2 do
@@ -143,8 +150,25 @@ for group = FIRST_QUEUE, FIRST_TALLY - 1, 2 do
 end
 if FIRST_TALLY < #ARGV then look_at_rows() end
 
+-- Writes a long record in parts: `record` is without its segments, which are given if they move, and its result. A text that
+-- grows is given twice the room, its copy is not.
+local function write_long(key, record, size, segments, result)
+  local head = string.sub(record, 1, ONCE_FINISHED_SIZE)
+  if segments then
+    redis.call('SET', key, head .. segments)
+    size = ONCE_FINISHED_SIZE + #segments
+  else
+    redis.call('SETRANGE', key, 0, head)
+  end
+  redis.call('SETRANGE', key, size, result)
+  redis.call('SETRANGE', key, size + #result, string.sub(record, ONCE_FINISHED_SIZE + 1))
+  redis.call('COPY', key, P .. 'copy', 'REPLACE')
+  redis.call('RENAME', P .. 'copy', key)
+end
+
 needs_memory()
 if #written > 0 then redis.call('MSET', unpack(written)) end
+for _, parts in ipairs(long) do write_long(unpack(parts)) end
 if #dropped > 0 then redis.call('DEL', unpack(dropped)) end
 for n = 1, #claimed, 2 do redis.call('SETRANGE', claimed[n], '1', claimed[n + 1]) end
 for queue, count in pairs(heads) do redis.call('ZREMRANGEBYRANK', P .. 'queued:' .. queue, 0, count - 1) end

@@ -7,11 +7,12 @@
 -- ARGV[3]  "strict": refused as a whole at maxmemory; "full": goes on (the caller has dropped the results)
 -- ARGV[4]  room
 -- ARGV[5 to 8]  how many outcomes, begins, groups of queues and increments follow, in this order:
---   id, packed outcome (parts/plain) · id, token · the queues, the keys of their markers (MessagePack; empty where no marker
+--   id, outcome, result (parts/plain) · id, token · the queues, the keys of their markers (MessagePack; empty where no marker
 --   can have been taken by this process since its last turn) · field, count
 --
 -- Guard    the executor is enlisted. An outcome settles only if its job is started in this executor's seat and token.
--- Returns  now, earliest due (ms, -1 none), more (0, 1), alone (0, 1), late tokens, claims: id, token, record ...
+-- Returns  now, earliest due (ms, -1 none), more (0, 1), alone (0, 1), late tokens, claims: id, token, record ...; instead of
+--          a long record `turn` gives an empty text, to be replaced by the value of its key
 -- Errors   NOTENLISTED, STALECALL
 --- @include parts/call
 --- @include parts/lapse
@@ -22,7 +23,7 @@
 
 local EXECUTOR, ROOM = ARGV[1], tonumber(ARGV[4])
 local OUTCOMES, BEGINS, GROUPS, TALLY = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local FIRST_BEGIN = 9 + 2 * OUTCOMES
+local FIRST_BEGIN = 9 + 3 * OUTCOMES
 local FIRST_QUEUE = FIRST_BEGIN + 2 * BEGINS
 local FIRST_TALLY = FIRST_QUEUE + 2 * GROUPS
 

@@ -10,6 +10,7 @@
 --
 --   form   1, and 1 more with a past, and 2 more with terms; any other is newer or damaged
 --   token  of the claim while started; while deferred the number of this incarnation, which its parents know
+--   past   also of a job with a long payload (from 4,096 bytes on): then finishing moves no segment
 --   seat   the number of the executor that holds it (hash `seats`)
 --   due    when it is due while it waits; when it expires once it has ended; 0 is never
 --   extra  entries of what only some jobs have: callbacks, how often it was repeated ... (parts/extra)
@@ -23,6 +24,8 @@
 --- @constant TERMS_SIZE 20
 -- the part that a claim rewrites, from the second byte on:
 --- @constant CLAIM '<BBBI7I4I6'
+--- @constant LONG 4096
+--- @constant LAST_OF_SHORT '4095'
 
 -- where the segments begin, by form
 local STARTS = {68, 85, 88, 105}
@@ -95,18 +98,23 @@ local function policy(job) return math.floor(job.flags / POLICY) end
 local function record_key(id) return P .. 'j:' .. id end
 
 -- Where the segments of a stored value begin, where the body ends, and the sizes of its payload and its queue's name. Nil if
--- it is no record, or a damaged one.
-local function body_of(raw)
+-- it is no record, or a damaged one. `size` is given if only its beginning is.
+local function body_of(raw, size)
   local start = type(raw) == 'string' and STARTS[string.byte(raw)]
   if not start or #raw < start then return nil end
   local queue, payload, meta, extra, result = struct.unpack('<BI4I4I4I4', raw, 52)
   local body = start + queue + payload + meta + extra
-  if #raw >= body + result then return start, body, payload, queue end
+  if (size or #raw) >= body + result then return start, body, payload, queue end
 end
 
 local function past_of(raw)
   if string.byte(raw) % 2 == 1 then return 0, 0, 0, 0, 0 end
   return struct.unpack(PAST, raw, SIZE + 1)
+end
+
+local function never_ran(raw)
+  local attempts, fails, crashes = past_of(raw)
+  return attempts + fails + crashes == 0
 end
 
 local function terms_of(raw, start)
@@ -141,7 +149,7 @@ end
 
 local function encode(job)
   local form, past, terms = PLAIN, '', ''
-  if has_past(job) then
+  if has_past(job) or job.payload_size >= LONG then
     form, past = form + 1, struct.pack(PAST, job.attempts, job.fails, job.crashes, job.reason, job.ended)
   end
   if has_terms(job) then

@@ -13,7 +13,7 @@ local ENDS = {[0] = FINISHED, [1] = FAILED, [4] = STOPPED}
 local function read_outcomes(first, count, executor, seat)
   local raws, broken = {}, {}
   seated[seat] = executor
-  for n = first, first + 2 * count - 2, 2 do
+  for n = first, first + 3 * count - 3, 3 do
     local id = ARGV[n]
     local raw = redis.pcall('GET', record_key(id))
     local start, _, _, size = body_of(raw)
@@ -30,7 +30,7 @@ local function read_outcomes(first, count, executor, seat)
       broken[#broken + 1] = id
     end
   end
-  return {first = first, last = first + 2 * count - 2, raws = raws, broken = look_at_broken(broken)}
+  return {first = first, last = first + 3 * count - 3, raws = raws, broken = look_at_broken(broken)}
 end
 
 -- From `started` back to where it came from.
@@ -81,8 +81,8 @@ local function settle(job, outcome, worker)
 end
 
 -- Ends a plain job, if it is one. Returns for how long it ran.
-local function finish_plain(id, raw, packed, executor, seat, worker)
-  local record, queue, due, run = plain_end(raw, packed, seat, worker)
+local function finish_plain(id, raw, packed, result, executor, seat, worker)
+  local record, _, queue, due, run = plain_end(raw, raw and #raw, packed, result, seat, worker, true)
   if not record then return nil end
   local keys = looked[queue]
   change(keys[STARTED], id, false)
@@ -96,20 +96,19 @@ local function finish_plain(id, raw, packed, executor, seat, worker)
   return run
 end
 
-local function unpack_outcome(packed)
-  local token, kind, reason, run, age, delay, flags, size = struct.unpack(OUTCOME, packed)
+local function unpack_outcome(packed, result)
+  local token, kind, reason, run, age, delay, flags = struct.unpack(OUTCOME, packed)
   return {
     token = token, kind = kind, reason = reason, run = run, age = age, delay = delay, flags = flags,
-    result = string.sub(packed, OUTCOME_SIZE + 1, OUTCOME_SIZE + size),
-    detail = string.sub(packed, OUTCOME_SIZE + size + 1),
+    detail = string.sub(packed, OUTCOME_SIZE + 1), result = result,
   }
 end
 
 -- Settles one outcome if its claim is held. Returns its kind and for how long it ran, or nil.
-local function settle_if_held(id, raw, packed, executor, seat, worker)
-  local run = finish_plain(id, raw, packed, executor, seat, worker)
+local function settle_if_held(id, raw, packed, result, executor, seat, worker)
+  local run = finish_plain(id, raw, packed, result, executor, seat, worker)
   if run then return KIND_FINISHED, run end
-  local job, outcome = raw and decode(id, raw), unpack_outcome(packed)
+  local job, outcome = raw and decode(id, raw), unpack_outcome(packed, result)
   if not job or job.state ~= STARTED or job.token ~= outcome.token or job.seat ~= seat then return nil end
   settle(job, outcome, worker)
   return outcome.kind, outcome.run
@@ -118,9 +117,9 @@ end
 -- Settles them in order. Returns the tokens of those that were late.
 local function settle_all(outcomes, executor, seat, worker, name)
   local late, finished, failed, ran = {}, 0, 0, 0
-  for n = outcomes.first, outcomes.last, 2 do
+  for n = outcomes.first, outcomes.last, 3 do
     local id, packed = ARGV[n], ARGV[n + 1]
-    local kind, run = settle_if_held(id, outcomes.raws[id], packed, executor, seat, name)
+    local kind, run = settle_if_held(id, outcomes.raws[id], packed, ARGV[n + 2], executor, seat, name)
     if kind then
       outcomes.raws[id] = nil
       ran = ran + run

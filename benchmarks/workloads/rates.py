@@ -30,7 +30,7 @@ def drain2(site: Site) -> dict[str, float]:
 
 
 def compute(site: Site) -> dict[str, float]:
-    """Jobs that compute for some 0.2 ms each, by one process: work that neither the store nor winch's own code is the limit of."""
+    """Jobs that compute for some 0.2 ms each, by one process: the limit is neither the store nor what winch does."""
     return _compute(site, 1)
 
 

@@ -309,6 +309,18 @@ def test_options_travel() -> None:
     assert codec.load_call(codec.dumps_call("a.f", (), {}, run), LOAD).run == run
 
 
+@pytest.mark.parametrize("size", [0, 4_080, 4_096, 70_000])
+@pytest.mark.parametrize("run", [DEFAULT_RUN, RunOptions(timeout=7)], ids=["plain", "options"])
+@pytest.mark.parametrize("parents", [(), ("one", "two" * 20)], ids=["alone", "parents"])
+def test_calls_of_every_size(size: int, run: RunOptions, parents: tuple[str, ...]) -> None:
+    """A large call is put together in another way, and arrives the same."""
+    payload = codec.dumps_call("a.f", ("x" * size, 2), {"word": b"y"}, run, parents)
+    call = codec.load_call(payload, LOAD)
+    assert call == codec.head(payload)
+    assert (call.function, call.args, call.kwargs, call.run) == ("a.f", ("x" * size, 2), {"word": b"y"}, run)
+    assert tuple(call.parents) == parents
+
+
 def test_json() -> None:
     """For other languages: what JSON would change is refused."""
     run = RunOptions(codec="json")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from winch.stores.redis.wire import Server, ServerError, Wire, pack_command
+from winch.stores.redis.wire import Parts, Server, ServerError, Wire, pack_command
 
 
 @pytest.fixture
@@ -115,4 +115,14 @@ def test_what_a_server_is_told_first(server: Server, greeting: list[tuple[str | 
         wire = server.moved_to("127.0.0.1", listening.getsockname()[1]).connect(5.0, keepalive=True)
         thread.join()
         wire.close()
-    assert heard == [pack_command(*words) for words in greeting]
+    assert heard == [b"".join(pack_command(*words)) for words in greeting]
+
+
+@pytest.mark.parametrize(
+    "parts", [(b"",), (b"short", b"er"), (b"x" * 9000,), (b"head", b"x" * 4096, b"", b"y" * 70_000, b"tail")]
+)
+def test_parts_are_sent_as_one_argument(parts: tuple[bytes, ...]) -> None:
+    """On the wire a word in parts is the same as in one piece, and its large parts are not copied."""
+    packed = pack_command("SET", Parts(parts), 7, Parts(parts), b"end")
+    assert b"".join(packed) == b"".join(pack_command("SET", b"".join(parts), 7, b"".join(parts), b"end"))
+    assert all(any(chunk is part for chunk in packed) for part in parts if len(part) >= 4096)

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from struct import Struct
 from typing import Any, NamedTuple, cast, get_args
 
 from winch.codec.tags import read_one, read_two
@@ -36,6 +37,8 @@ MAX_RESULT = 1_000_000
 WARN_PAYLOAD = 64_000
 
 _VERSION = bytes([VERSION])
+_LARGE = 4_096
+_BYTES = Struct(">BI")  # of MessagePack: bytes with a length of four bytes
 _logger = logging.getLogger("winch")
 _warned: set[str] = set()
 _state = {"pickle": False}
@@ -106,10 +109,20 @@ def dumps_call(
     else:
         body = dumps_pickle((tuple(args), dict(kwargs)), f"the arguments of {function}")
     options = None if run is DEFAULT_RUN else _dumps_run(run)
-    payload = _VERSION + pack([function, options, body, list(parents)] if parents else [function, options, body])
+    if len(body) < _LARGE:
+        payload = _VERSION + pack([function, options, body, list(parents)] if parents else [function, options, body])
+    else:
+        payload = _with_large(body, function, options, parents)
     if len(payload) > WARN_PAYLOAD:
         _check_size(function, len(payload) - sum(map(len, parents)))
     return payload
+
+
+def _with_large(body: bytes, function: str, options: bytes | None, parents: Sequence[str]) -> bytes:
+    """The same bytes put together here: the packer lets its buffer grow, and copies a large body several times."""
+    head = pack([function, options, None, list(parents)] if parents else [function, options, None])
+    rest = pack(list(parents)) if parents else b""
+    return b"".join((_VERSION, head[: len(head) - len(rest) - 1], _BYTES.pack(0xC6, len(body)), body, rest))
 
 
 def _dumps_arguments(function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:

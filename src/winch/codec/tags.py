@@ -84,9 +84,9 @@ def read_one(data: bytes, hook: Callable[[int, bytes], Any] | None = None) -> An
         ValueError: It is not exactly one value, or it holds an Ext and there is no hook.
     """
     if hook is None:
-        value, end = _unpackb(b"\x92" + data + _END)
+        value, end = _unpackb(b"".join((b"\x92", data, _END)))
     else:
-        value, end = _unpackb(b"\x92" + data + _END, ext_hook=hook)
+        value, end = _unpackb(b"".join((b"\x92", data, _END)), ext_hook=hook)
     if end != _END_VALUE:
         raise ValueError("more bytes than one value has")
     return value
@@ -94,7 +94,7 @@ def read_one(data: bytes, hook: Callable[[int, bytes], Any] | None = None) -> An
 
 def read_two(data: bytes) -> tuple[Any, Any]:
     """The two MessagePack values that `data` is, as `read_one` without a hook."""
-    first, second, end = _unpackb(b"\x93" + data + _END)
+    first, second, end = _unpackb(b"".join((b"\x93", data, _END)))
     if end != _END_VALUE:
         raise ValueError("more bytes than two values have")
     return first, second

@@ -29,6 +29,9 @@ logger = logging.getLogger("winch.worker")
 
 _PR_SET_PDEATHSIG = 1
 
+_M_TOP_PAD, _M_MMAP_THRESHOLD = -2, -3  # malloc.h
+_KEPT = 4 * 1024 * 1024
+
 _PAUSE = 1.0
 """Seconds between two attempts while the store is gone."""
 
@@ -36,12 +39,25 @@ _PAUSE = 1.0
 def prepare(settings: WorkerSettings, supervisor: int) -> None:
     """Make this process one of the worker's: tied to its supervisor, with its store, its code and its log."""
     die_with(supervisor)
+    _keep_freed_memory()
     os.environ["WINCH_URL"] = settings.url  # what jobs enqueue goes to the store they came from,
     use_url(settings.url)  # also after one of them has emptied the environment
     for path in reversed([*settings.paths, project_root()]):
         sys.path.insert(0, str(Path(path).resolve()))
     codec.permit_pickle(settings.pickle)
     set_up(settings)
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc keep 4 MB of what is freed.
+
+    Else it gives what a large value has taken back to the system at once, to ask for it again a moment later: of a job with
+    100 kB of arguments and a result of that size half of the time went there.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_TOP_PAD, _KEPT)
+        mallopt(_M_MMAP_THRESHOLD, _KEPT)
 
 
 def load_hooks(paths: Sequence[str], settings: WorkerSettings) -> tuple[Callable[..., Any], ...]:

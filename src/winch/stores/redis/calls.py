@@ -15,7 +15,7 @@ from winch.errors import StoreError, StoreRefused, StoreUnavailable
 from winch.stores.contract import Call
 from winch.stores.redis.addresses import Address
 from winch.stores.redis.scripts import Script, script
-from winch.stores.redis.wire import Argument, Connection, ServerError, pack_command
+from winch.stores.redis.wire import Argument, Connection, Packed, ServerError, pack_command
 
 __all__ = ["Argument", "Calls", "Line", "OutOfMemory", "Refusal", "passes", "unless_refused"]
 
@@ -27,7 +27,7 @@ _ADVICE = {
     "OOM": "it is full (maxmemory): raise maxmemory, or let jobs be removed (result_ttl, failure_ttl)",
     "NOAUTH": "it wants a password: give it in the address, like redis://user:password@host",
     "WRONGPASS": "the user name or the password is wrong or missing: check the address",
-    "NOPERM": "the user may not do this: allow +evalsha +script|load +blpop +subscribe +client|unblock on its keys",
+    "NOPERM": "the user may not do this: allow +evalsha +script|load +mget +blpop +subscribe +client|unblock on its keys",
     "WRONGTYPE": "a key of the namespace holds something that is not winch's: choose another namespace",
     "MISCONF": "it cannot save its data and refuses writes: see the server's log",
     "NOSCRIPT": "it forgets scripts as soon as they are loaded",
@@ -67,7 +67,7 @@ class Line:
         self.number += 1
         return Call(self.channel, self.number)
 
-    def send(self, packed: bytes, within: float) -> None:
+    def send(self, packed: Packed, within: float) -> None:
         """Send a command; connect first if need be, with timeouts no longer than `within` seconds."""
         self.sent = False
         try:
@@ -195,14 +195,14 @@ class Calls:
     def _connect(self, timeout: float) -> Connection:
         return self._node.connect(timeout)
 
-    def _pack(self, verb: str, *arguments: Argument) -> bytes:
+    def _pack(self, verb: str, *arguments: Argument) -> Packed:
         return pack_command(b"EVALSHA", script(verb).sha, 1, self.prefix, *arguments)
 
     def _finish(
         self,
         line: Line,
         wanted: Script | None,
-        packed: bytes,
+        packed: Packed,
         until: float = 0.0,
         *,
         is_sent: bool = False,

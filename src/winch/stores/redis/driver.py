@@ -30,7 +30,7 @@ from redis.connection import (
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from winch.stores.redis.wire import OURS, ServerError, keepalive_options
+from winch.stores.redis.wire import OURS, Packed, ServerError, keepalive_options
 
 __all__ = ["Driven", "Driver", "url_of", "url_of_client"]
 
@@ -126,10 +126,10 @@ class Driven:
     def __init__(self, connection: AbstractConnection) -> None:
         self._connection = connection
 
-    def send(self, packed: bytes) -> None:
+    def send(self, packed: Packed) -> None:
         """See `wire.Connection.send`."""
         with _translated():
-            self._connection.send_packed_command((packed,), check_health=False)
+            self._connection.send_packed_command(packed, check_health=False)
 
     def read(self) -> Any:
         """See `wire.Connection.read`."""

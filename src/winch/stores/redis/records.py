@@ -20,7 +20,7 @@ from winch.stores.contract import (
     TallyKey,
 )
 from winch.stores.redis.keys import pack_id, unpack_id
-from winch.stores.redis.wire import Argument
+from winch.stores.redis.wire import Argument, Parts
 
 __all__ = [
     "STATES",
@@ -161,7 +161,7 @@ def pack_plain_jobs(jobs: Sequence[NewJob]) -> list[Argument] | None:
         if len(payload) < _LONG:
             flat += (pack_id(id), tail + before + payload + after)
         else:
-            flat += (pack_id(id), b"".join((_with_past(head), tail, bytes(_PAST.size), before, payload, after)))
+            flat += (pack_id(id), Parts((_with_past(head), tail, bytes(_PAST.size), before, payload, after)))
     return flat if len(set(flat[3::2])) == len(jobs) else None
 
 
@@ -222,13 +222,14 @@ def _pack_limit(limit: NewLimit) -> bytes:
     return _LIMIT.pack(limit.concurrency, limit.rate, limit.per, limit.burst, len(key)) + key
 
 
-def pack_outcomes(outcomes: Sequence[Outcome], *, keep_results: bool = True) -> list[bytes]:
+def pack_outcomes(outcomes: Sequence[Outcome], *, keep_results: bool = True) -> list[Argument]:
     """Id, outcome and result of each, one after the other, as `parts/plain.lua` takes them."""
-    flat: list[bytes] = []
+    flat: list[Argument] = []
     for token, id, kind, reason, run, age, result, detail, delay, counts, at_front in outcomes:  # noqa: A001
         flags = counts | at_front << 1
         packed = _OUTCOME.pack(token, _KIND[kind], _REASON[reason], run, age, delay, flags)
-        flat += (pack_id(id), packed + detail, result if keep_results else b"")
+        kept = result if keep_results else b""
+        flat += (pack_id(id), packed + detail, kept if len(kept) < _LONG else Parts((kept,)))
     return flat
 
 

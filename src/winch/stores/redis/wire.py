@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -22,6 +23,8 @@ __all__ = [
     "Argument",
     "Connection",
     "Connector",
+    "Packed",
+    "Parts",
     "Server",
     "ServerError",
     "Wire",
@@ -29,7 +32,16 @@ __all__ = [
     "pack_command",
 ]
 
-Argument = bytes | str | int | float
+
+class Parts(tuple[bytes, ...]):
+    """An argument that is sent as these, one behind the other: a large value need not be copied into one text."""
+
+    __slots__ = ()
+
+
+Argument = bytes | str | int | float | Parts
+Packed = Sequence[bytes]
+"""A command as it goes over the wire, in chunks."""
 
 OURS = frozenset(
     (
@@ -61,6 +73,7 @@ OURS = frozenset(
 """What may be set for redis-py, in a URL or of a client, and is not taken over: it is ours to decide, or of a few releases."""
 
 _READ = 65_536
+_LARGE = 4_096
 _MISSING = object()
 
 
@@ -68,10 +81,33 @@ class ServerError(Exception):
     """The server has answered with an error: its text, `NOPERM this user has no ...`. The connection is still good."""
 
 
-def pack_command(*words: Argument) -> bytes:
+def pack_command(*words: Argument) -> Packed:
     """A command as it goes over the wire."""
+    return _in_chunks(words) if Parts in map(type, words) else (_pack(words),)
+
+
+def _pack(words: Sequence[Argument]) -> bytes:
     # hiredis says "a tuple of one", and not what it returns
     return hiredis.pack_command(words)  # pyright: ignore[reportArgumentType, reportUnknownMemberType, reportUnknownVariableType]
+
+
+def _in_chunks(words: Sequence[Argument]) -> Packed:
+    """A command of which some words are `Parts`: each of their parts that is large is a chunk of its own."""
+    chunks: list[bytes] = []
+    small = [b"*%d\r\n" % len(words)]
+    for word in words:
+        if not isinstance(word, Parts):
+            small.append(_pack((word,))[len(b"*1\r\n") :])
+            continue
+        small.append(b"$%d\r\n" % sum(map(len, word)))
+        for part in word:
+            if len(part) < _LARGE:
+                small.append(part)
+            else:
+                chunks += (b"".join(small), part)
+                small = []
+        small.append(b"\r\n")
+    return [*chunks, b"".join(small)]
 
 
 def keepalive_options() -> dict[int, int]:
@@ -87,7 +123,7 @@ def keepalive_options() -> dict[int, int]:
 class Connection(Protocol):
     """A connection that is connected and has logged in. All of it raises `OSError` when the server is gone or too slow."""
 
-    def send(self, packed: bytes) -> None:
+    def send(self, packed: Packed) -> None:
         """Send a command, as `pack_command` makes it."""
         ...
 
@@ -220,9 +256,10 @@ class Wire:
         self._pid = os.getpid()
         self._reader = hiredis.Reader(ConnectionError, ServerError, notEnoughData=_MISSING)
 
-    def send(self, packed: bytes) -> None:
+    def send(self, packed: Packed) -> None:
         """See `Connection.send`."""
-        self._socket.sendall(packed)
+        for chunk in packed:
+            self._socket.sendall(chunk)
 
     def read(self) -> Any:
         """See `Connection.read`."""

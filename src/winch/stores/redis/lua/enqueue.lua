@@ -30,11 +30,11 @@ end
 local count = (#ARGV - 5) / 2
 local back = redis.call('HINCRBY', P .. 'store', 'back', count)
 local score = back - count - ARGV[4] * 17592186044416 -- 2^44
-local times, entries, records, long, byte = struct.pack('<I6I6', NOW, NOW), {}, {}, {}, string.byte
+local times, entries, records, long = struct.pack('<I6I6', NOW, NOW), {}, {}, {}
 for n = 6, #ARGV, 2 do
   score = score + 1
   local record, place = ARGV[n + 1], struct.pack('<d', score)
-  if byte(record) == 0 then record = HEAD .. place .. times .. record else long[n - 5] = place .. times end
+  if string.byte(record) == 0 then record = HEAD .. place .. times .. record else long[n - 5] = place .. times end
   entries[n - 5], entries[n - 4] = score, ARGV[n]
   records[n - 5], records[n - 4] = P .. 'j:' .. ARGV[n], record
 end

@@ -175,6 +175,19 @@ def test_a_paused_queue_is_left_alone(store: Store) -> None:
     assert [claim.id for claim in lane(store).claim(9, "held", "free")] == [kept]
 
 
+def test_a_queue_that_is_named_twice_is_looked_at_once(store: Store) -> None:
+    """Each of its jobs becomes one claim, whichever way the turn is taken."""
+    worker = Boss(store, queues=("a", "q", "a"))
+    put(store, *(job(queue="a") for _ in range(3)), job())
+    claims = worker.lane().claim()
+    assert len(claims) == len({claim.id for claim in claims}) == 4
+    store.pause("other")
+    put(store, *(job(queue=f"q{n}") for n in range(6)))
+    names = [f"q{n}" for n in range(6)]
+    claims = worker.lane().claim(100, *names, *names)
+    assert len(claims) == len({claim.id for claim in claims}) == 6
+
+
 def test_queues_nobody_knows(store: Store) -> None:
     """A queue that holds nothing yet is an empty queue, and is not created by looking."""
     turn = lane(store).turn(queues=["nothing"], room=5)

@@ -224,7 +224,7 @@ class HotPath(Protocol):
         each are given and taken.
 
         Order: settle (in order), begin, tally, `fire(100)`, `lift()`, `promote(100)` for the queues named, `release`,
-        claim, `release`. Claiming takes the queues in the order given, paused ones never; in a queue first the oldest suspect, if
+        claim, `release`. Claiming takes the queues in the order given, each once, paused ones never; in a queue first the oldest suspect, if
         this executor holds nothing and its worker runs no suspect: then the suspect is the only claim, marked begun.
         Otherwise the unsuspected jobs with the lowest scores, none of them if this executor holds a suspect: nothing runs
         beside it (this sets neither `more` nor `alone`). A job whose `ttl` is over (only before its first run: `fails`,

@@ -60,13 +60,14 @@ class TurnScripts:
 
 @lru_cache(maxsize=64)
 def pack_queues(prefix: bytes, queues: tuple[str, ...], *, with_markers: bool) -> list[bytes]:
-    """Queues as the scripts of a turn take them: of each group the names, then the keys of the markers or nothing.
+    """Queues as the scripts of a turn take them, each once: of each group the names, then the keys of the markers or nothing.
 
     A worker may name a thousand of them turn after turn, and the server would spend most of the turn on making those keys.
     """
     groups: list[bytes] = []
-    for first in range(0, len(queues), _GROUP):
-        group = queues[first : first + _GROUP]
+    names = [*dict.fromkeys(queues)]
+    for first in range(0, len(names), _GROUP):
+        group = names[first : first + _GROUP]
         markers = _packed([marker_key(prefix, name) for name in group]) if with_markers else b""
         groups += (_packed([name.encode() for name in group]), markers)
     return groups

@@ -28,7 +28,7 @@ from winch.stores.sqlite.codes import STATES, is_ended
 from winch.stores.sqlite.create import create
 from winch.stores.sqlite.faults import StoreFull
 from winch.stores.sqlite.limits import release
-from winch.stores.sqlite.queues import claimable, unpaused, with_queued
+from winch.stores.sqlite.queues import claimable, each_once, unpaused, with_queued
 from winch.stores.sqlite.records import records
 from winch.stores.sqlite.settle import Seat, begin, seat_of, seats, settle
 from winch.stores.sqlite.sql import q
@@ -69,7 +69,7 @@ class HotVerbs(Verbs):
         tally: Tally,
     ) -> Turn:
         """Settle what is done, mark what has begun, fire, promote, and claim up to `room` jobs, in one step."""
-        call = Call(executor, number)
+        call, queues = Call(executor, number), each_once(tuple(queues))
 
         def take(outcomes: Sequence[Outcome], room: int) -> Turn:
             with self._database.write() as tx:

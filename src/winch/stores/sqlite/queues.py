@@ -9,10 +9,16 @@ from winch.stores.contract import ALL_QUEUES
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.transaction import Snapshot, as_array
 
-__all__ = ["as_names", "claimable", "unpaused", "with_queued", "with_timers"]
+__all__ = ["as_names", "claimable", "each_once", "unpaused", "with_queued", "with_timers"]
 
 FEW = 4
 """Up to so many queues a statement for each is quicker than one for all."""
+
+
+@lru_cache(maxsize=16)
+def each_once(queues: tuple[str, ...]) -> tuple[str, ...]:
+    """Queues without those that are named again: their jobs would be handed out again."""
+    return tuple(dict.fromkeys(queues))
 
 
 def unpaused(at: Snapshot, queues: Sequence[str]) -> Sequence[str]:

@@ -94,6 +94,25 @@ def test_other_calls_may_come_between(store: RedisStore) -> None:
     assert len(read().claims) == 1
 
 
+def test_a_signal_handler_asks_in_the_middle_of_a_call(store: RedisStore, client: Redis) -> None:
+    """Each of the two gets its own answer: the handler asks over another connection, and under numbers of its own."""
+    first, inner = put(store), list[str]()
+    before = signal.signal(signal.SIGUSR1, lambda *_: inner.append(put(store, queue="inner")))
+    try:
+        client.client_pause(300)  # so the call waits for its answer when the signal comes
+        ident = threading.main_thread().ident or 0
+        threading.Timer(0.1, signal.pthread_kill, (ident, signal.SIGUSR1)).start()
+        outer = put(store, queue="outer")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert {name: store.list(name, JobStatus.QUEUED) for name in ("q", "outer", "inner")} == {
+        "q": [first],
+        "outer": [outer],
+        "inner": inner,
+    }
+    assert len(inner) == 1
+
+
 def test_a_silent_server_meets_the_deadline(store: RedisStore, server: RedisServer) -> None:
     """The error names the place and says that the call may have happened."""
     put(store)

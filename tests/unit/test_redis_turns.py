@@ -2,6 +2,7 @@
 # redis-py leaves **kwargs without a type, so strict pyright cannot know its methods in full:
 # pyright: reportUnknownMemberType=false
 
+import time
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -18,8 +19,8 @@ pytestmark = pytest.mark.redis
 class Executor:
     """An executor of a store of its own, which counts the scripts that a turn takes."""
 
-    def __init__(self, url: str, client: Redis) -> None:
-        self.store = RedisStore(url, StoreOptions("turns"))
+    def __init__(self, url: str, client: Redis, deadline: float = 5.0) -> None:
+        self.store = RedisStore(url, StoreOptions("turns", deadline=deadline))
         self.store.enlist(WorkerInfo("w", "w", "h", "b", 1, 2, ("q",), "1", 30_000, 5_000, 1))
         self.store.enlist_executor("w", "x")
         self.number = 0
@@ -80,6 +81,28 @@ def test_the_short_way_is_tried_less_and_less_where_it_does_not_do(executor: Exe
     assert [executor.turn()[1] for _ in range(8)] == [1] * 8
     executor.store.pause("other")
     assert [executor.turn()[1] for _ in range(3)] == [2, 1, 2]
+
+
+def test_an_answer_that_nobody_reads_is_not_taken_for_another(executor: Executor) -> None:
+    """A thread that is interrupted between question and answer, by a time limit for one, asks its next question anew."""
+    executor.put()
+    executor.store.begin_turn("x", 100, (), (), ("q",), 9, {})
+    assert executor.store.turn("x", 101, (), (), ("q",), 9, {}).claims == ()
+    executor.put()
+    assert len(executor.store.turn("x", 102, (), (), ("q",), 9, {}).claims) == 1
+
+
+def test_an_answer_that_is_read_late(redis_url: str) -> None:
+    """The deadline begins when somebody waits for it: then there is time to load a script that the server has forgotten."""
+    with Redis.from_url(redis_url) as client:
+        executor = Executor(redis_url, client, deadline=0.2)
+        executor.put()
+        [claim] = executor.store.turn("x", 1, (), (), ("q",), 9, {}).claims
+        client.script_flush()
+        read = executor.store.begin_turn("x", 2, [Outcome(claim.token, claim.id, "failed")], (), ("q",), 9, {})
+        time.sleep(0.25)  # a job that takes longer than the deadline runs meanwhile
+        assert read().late == ()
+        executor.store.close()
 
 
 def test_suspects_are_looked_for_only_while_there_are_some(executor: Executor, redis_url: str) -> None:

@@ -50,13 +50,19 @@ class OutOfMemory(StoreRefused):
 
 
 class Line:
-    """A connection of one thread, and the channel on which the thread numbers its calls."""
+    """A connection of one thread, and the channel on which the thread numbers its calls.
+
+    Attributes:
+        is_busy: A call is under way, or was when something was raised between question and answer: the answer that comes
+            next is not for another.
+        sent: Whether the last command has gone out, as far as is known.
+    """
 
     def __init__(self, connect: Callable[[float], Connection], timeout: float) -> None:
         self.pid = os.getpid()
         self.channel = os.urandom(12).hex()
         self.number = 0
-        self.sent = False
+        self.is_busy = self.sent = self._is_asked = False
         self._connect = connect
         self._timeout = timeout
         self._connection: Connection | None = None
@@ -76,7 +82,7 @@ class Line:
             connection = self._connection
             if connection is None:
                 raise ConnectionError("the connection was closed by another thread")
-            self.sent = True
+            self.sent = self._is_asked = True
             connection.send(packed)
         except BaseException:
             self.drop()
@@ -90,17 +96,23 @@ class Line:
                 raise ConnectionError("the connection was dropped")
             answer = connection.read()
         except ServerError:
+            self._is_asked = False
             raise
         except BaseException:
             self.drop()
             raise
+        self._is_asked = False
+        return answer
+
+    def rest(self) -> None:
+        """The call is over, unless its answer is still to come."""
         if self._is_hasty:
             self.drop()
-        return answer
+        self.is_busy = self._is_asked
 
     def drop(self) -> None:
         """Close the connection; the next `send` makes a new one."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._is_asked = self._connection, None, False
         if connection is not None:
             connection.close()
 
@@ -145,7 +157,7 @@ class Calls:
         """
         if not self.is_open:
             self._before_first(True)
-        line = self._line("calls")
+        line = self._line("calls", call)
         channel, number = call or line.next_call()
         return self._finish(line, script(verb), self._pack(verb, channel, number, *arguments))
 
@@ -160,13 +172,13 @@ class Calls:
         """
         if not self.is_open:
             self._before_first(True)
-        line, packed = self._line(use), self._pack(verb, *call, *arguments)
-        until = time.monotonic() + self.deadline
+        line, packed = self._line(use, call), self._pack(verb, *call, *arguments)
         try:
             line.send(packed, self.deadline)
         except (ServerError, OSError):
-            return lambda: self._finish(line, script(verb), packed, may_have_happened=line.sent)
-        return lambda: self._finish(line, script(verb), packed, until, is_sent=True)
+            may_have_happened = line.sent
+            return lambda: self._finish(line, script(verb), packed, may_have_happened=may_have_happened)
+        return lambda: self._finish(line, script(verb), packed, is_sent=True)
 
     def command(self, *words: Argument) -> Any:
         """Send a command that is no script and changes no job; it is repeated in the same way."""
@@ -183,13 +195,19 @@ class Calls:
             if line is not None and line.pid == os.getpid():
                 line.drop()
 
-    def _line(self, use: str) -> Line:
-        """The calling thread's connection for a use; after a fork a new one, on a channel of its own."""
+    def _line(self, use: str, call: Call | None = None) -> Line:
+        """The calling thread's connection for a use, for the call that was numbered on it or for a new one.
+
+        It is a new one, on a channel of its own, after a fork, and where a call is under way: whoever asks now is a signal
+        handler in the middle of that one, or comes after an exception that has ended it in its middle.
+        """
         line: Line | None = getattr(self._local, use, None)
-        if line is None or line.pid != os.getpid():
+        is_usable = line is not None and line.pid == os.getpid()
+        if line is None or not is_usable or (line.is_busy and (call is None or call.channel != line.channel)):
             line = Line(self._connect, self.deadline / _ATTEMPTS_PER_DEADLINE)
             setattr(self._local, use, line)
             self._lines[id(line)] = line  # no lock: one that is held during a fork is held for ever in the child
+        line.is_busy = True
         return line
 
     def _connect(self, timeout: float) -> Connection:
@@ -203,13 +221,19 @@ class Calls:
         line: Line,
         wanted: Script | None,
         packed: Packed,
-        until: float = 0.0,
         *,
         is_sent: bool = False,
         may_have_happened: bool = False,
     ) -> Any:
+        """Have a call answered, within a deadline that begins here."""
+        try:
+            return self._ask(line, wanted, packed, is_sent, may_have_happened)
+        finally:
+            line.rest()
+
+    def _ask(self, line: Line, wanted: Script | None, packed: Packed, is_sent: bool, may_have_happened: bool) -> Any:
         """Send (unless it is sent), read, and do both again until there is an answer or the deadline has come."""
-        until = until or time.monotonic() + self.deadline
+        until = time.monotonic() + self.deadline
         pause, loaded = _FIRST_PAUSE, False
         while True:
             try:

@@ -1,15 +1,18 @@
 """Opening an SQLite file, its time, and forks. The faults are in test_sqlite_faults.py."""
 
 import os
+import signal
 import sqlite3
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.contract.helpers import check_consistent
 from tests.forks import fork, status_of
-from winch.errors import StoreNotFound, StoreRefused
+from winch.errors import StoreNotFound, StoreRefused, StoreUnavailable
 from winch.ids import new_id
 from winch.states import JobStatus
 from winch.stores.contract import NewJob, StoreOptions
@@ -140,6 +143,69 @@ def test_time_goes_on_after_a_clock_was_set_back(sqlite: SQLiteStore, monkeypatc
     assert sqlite.now() == wall + 3_600_100
     assert tick(150) == 3_600_150
     assert tick(4_000_000) == 3_600_150 + 4_000_000 - 150
+
+
+# ---- signal handlers ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def interrupt(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Has a function called by a signal handler once, in the middle of the next transaction that writes."""
+    before = signal.getsignal(signal.SIGUSR1)
+
+    def arrange(call: Callable[[], None]) -> None:
+        def clock() -> int:
+            monkeypatch.undo()
+            signal.raise_signal(signal.SIGUSR1)
+            return time.time_ns() // 1_000_000
+
+        signal.signal(signal.SIGUSR1, lambda *_: call())
+        monkeypatch.setattr(connection.Database, "clock", staticmethod(clock))
+
+    yield arrange
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_signal_handler_asks_in_the_middle_of_a_call(
+    sqlite: SQLiteStore, interrupt: Callable[[Callable[[], None]], None]
+) -> None:
+    """It can read; to write it would have to wait for the call that waits for it. What that one writes is whole."""
+    sqlite.enqueue([job()])
+    told: list[object] = []
+
+    def handler() -> None:
+        told.append(sqlite.counts()["q"][JobStatus.QUEUED])
+        try:
+            sqlite.enqueue([job()])
+        except StoreUnavailable as error:
+            told.append(type(error))
+
+    interrupt(handler)
+    sqlite.enqueue([job(), job()])
+    assert told == [1, StoreUnavailable]
+    assert sqlite.counts()["q"][JobStatus.QUEUED] == 3
+    check_consistent(sqlite)
+    sqlite.enqueue([job()])
+
+
+def test_a_signal_handler_asks_a_store_in_memory(interrupt: Callable[[Callable[[], None]], None]) -> None:
+    """That has one connection, which is in use: it is refused, and the call that it came into is whole."""
+    store = SQLiteStore(None)
+    told: list[str] = []
+
+    def handler() -> None:
+        try:
+            store.enqueue([job()])
+        except StoreRefused as error:
+            told.append(str(error))
+
+    store.enqueue([job()])
+    interrupt(handler)
+    store.enqueue([job()])
+    assert len(told) == 1
+    assert "set a flag" in told[0]
+    check_consistent(store)
+    store.close()
 
 
 # ---- processes ------------------------------------------------------------------------------------------------------

@@ -67,6 +67,10 @@ class Database(ABC):
         """This thread's connection; opens it if need be."""
 
     @abstractmethod
+    def _set_aside(self) -> None:
+        """Leave this thread's connection to the transaction that it is in: whoever asks now is a signal handler."""
+
+    @abstractmethod
     def _line_up(self, session: Session, until: float) -> None:
         """Wait at the turnstile, at most until then."""
 
@@ -79,9 +83,11 @@ class Database(ABC):
         while True:
             session = self.session()
             session.lock.acquire()
-            if not session.closed:
+            if not session.closed and not session.db.in_transaction:
                 return session
-            session.lock.release()  # a fork or another thread's `close` came in between
+            session.lock.release()
+            if not session.closed:  # else a fork or another thread's `close` came in between
+                self._set_aside()
 
     @contextmanager
     def read(self) -> Generator[Snapshot]:
@@ -203,6 +209,9 @@ class FileDatabase(Database):
             self._prepare(session)
         return session
 
+    def _set_aside(self) -> None:
+        self._local.session = self._connect()
+
     def _opened(self) -> Session:
         """A new session, locked, that a fork and `close` know of."""
         with GATE.lock:
@@ -308,6 +317,11 @@ class MemoryDatabase(Database):
                 _configure(db)
                 self._session = Session(db, patience=self.deadline)
             return self._session
+
+    def _set_aside(self) -> None:
+        raise StoreRefused(
+            "a store in memory was asked in the middle of another call, by a signal handler: have it set a flag, and ask later"
+        )
 
     def _line_up(self, session: Session, until: float) -> None:
         """All writers are threads of this process, and one of them has the connection."""

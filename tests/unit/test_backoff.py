@@ -49,6 +49,15 @@ def test_early_deaths_double_the_pause_up_to_half_a_minute(clock: Clock) -> None
     assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
 
 
+def test_a_worker_outlives_a_night_of_early_deaths(clock: Clock) -> None:
+    """However many there were, the next start is half a minute away."""
+    starts = Backoff()
+    for _ in range(2_000):
+        starts.start_later(early=True)
+        clock.now += 30
+        assert starts.take_due() == 1
+
+
 def test_a_death_that_is_not_early_ends_the_pauses(clock: Clock) -> None:
     """Who has run something dies of something else."""
     starts = Backoff()

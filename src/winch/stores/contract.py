@@ -223,18 +223,18 @@ class HotPath(Protocol):
         still held under the same tokens (as they are now); the rest of the answer is as it was. At most `TURN_BATCH` of
         each are given and taken.
 
-        Order: settle (in order), begin, tally, `fire(100)`, `lift()`, `promote(100)` for the queues named, `release`,
-        claim, `release`. Claiming takes the queues in the order given, each once, paused ones never; in a queue first the oldest suspect, if
-        this executor holds nothing and its worker runs no suspect: then the suspect is the only claim, marked begun.
-        Otherwise the unsuspected jobs with the lowest scores, none of them if this executor holds a suspect: nothing runs
-        beside it (this sets neither `more` nor `alone`). A job whose `ttl` is over (only before its first run: `fails`,
-        `crashes` and `attempts` all 0) ends `canceled`, reason `expired`. A job that its limits do not admit becomes
-        `blocked`; where the keys of a limit cannot be read, its queue is left as it is from there on. A record that cannot
-        be read is removed from `queued`, and listed as failed with reason `undecodable`; the turn goes on. A queue whose
-        own keys cannot be read or changed is left as it is, such records included, as if it were paused; `beat` logs it. A
-        store that is full settles all the same, and logs what is lost: results are dropped first, then details (Redis needs
-        no space for those). Where even a claim needs space (SQLite) such a turn claims nothing. At the end, each queue
-        touched that has claimable work has its marker, and each queue named of which this store's waiters may have taken it.
+        Order: settle (in order), begin, tally, `fire(100)`, `lift()`, `promote(100)` for the queues named, `release`, claim,
+        `release`. Claiming takes the queues in the order given, each once, paused ones never; in a queue first the oldest
+        suspect, if this executor holds nothing and its worker runs no suspect: then the suspect is the only claim, marked
+        begun. Otherwise the unsuspected jobs with the lowest scores, none of them if this executor holds a suspect: nothing
+        runs beside it (this sets neither `more` nor `alone`). A job whose `ttl` is over (only before its first run: `fails`,
+        `crashes` and `attempts` all 0) ends `canceled`, reason `expired`. A job that its limits do not admit becomes `blocked`;
+        where the keys of a limit cannot be read, its queue is left as it is from there on. A record that cannot be read is
+        removed from `queued`, and listed as failed with reason `undecodable`; the turn goes on. A queue whose own keys cannot
+        be read or changed is left as it is, such records included, as if it were paused; `beat` logs it. A store that is full
+        settles all the same, and logs what is lost: results are dropped first, then details (Redis needs no space for those).
+        Where even a claim needs space (SQLite) such a turn claims nothing. At the end, each queue touched that has claimable
+        work has its marker, and each queue named of which this store's waiters may have taken it.
 
         Raises:
             NotEnlisted: The executor is not enlisted, or its worker is gone. Nothing happened.

@@ -6,8 +6,8 @@ import time
 
 __all__ = ["Backoff"]
 
-_FIRST_PAUSE = 0.5
-"""Seconds."""
+_NO_PAUSE = 0.5
+"""Seconds. The first pause is twice as long, and each that follows twice as long as the one before."""
 
 _LONGEST_PAUSE = 30.0
 """Seconds between two starts of an executor that dies at its start."""
@@ -18,7 +18,7 @@ class Backoff:
 
     def __init__(self) -> None:
         self._start_at: list[float] = []
-        self._early_deaths = 0
+        self._pause = _NO_PAUSE
 
     @property
     def waiting(self) -> bool:
@@ -27,9 +27,8 @@ class Backoff:
 
     def start_later(self, *, early: bool) -> None:
         """Have an executor started in the place of one that has died, `early` if that was before it had run anything."""
-        self._early_deaths = self._early_deaths + 1 if early else 0
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self._early_deaths) if early else 0.0
-        self._start_at.append(time.monotonic() + pause)
+        self._pause = min(_LONGEST_PAUSE, self._pause * 2) if early else _NO_PAUSE
+        self._start_at.append(time.monotonic() + (self._pause if early else 0.0))
 
     def take_due(self) -> int:
         """How many are to be started now. They are not named again."""

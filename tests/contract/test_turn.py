@@ -195,6 +195,18 @@ def test_queues_nobody_knows(store: Store) -> None:
     assert store.queues() == []
 
 
+def test_ten_thousand_queues(store: Store) -> None:
+    """A worker may name a queue for each of its customers, and be told when the first of their jobs is due."""
+    worker = Boss(store, queues=[f"q{n}" for n in range(10_000)])
+    put(store, job(queue="q9999"), job(queue="q9998", delay=50_000))
+    executor = worker.lane()
+    [claim] = executor.claim()
+    turn = executor.turn(outcome(claim, "failed", reason="raised"))
+    assert turn.late == ()
+    assert turn.next_due is not None
+    assert worker.beat().next_due is not None
+
+
 def test_no_queues_at_all(store: Store) -> None:
     """A turn may name no queue: it settles and claims nothing."""
     ident = add(store)

@@ -51,12 +51,15 @@ local function promote_all(room) promote(queues_due(), room) end
 -- with due jobs that is in trouble does not count.
 local function timers_of(queues)
   local due, next_due = {}, -1
-  if look('ZCARD', P .. 'due') == 0 or #queues == 0 then return due, or_end_of_pause(next_due) end
-  for n, at in ipairs(look('ZMSCORE', P .. 'due', unpack(queues))) do
-    if at and (tonumber(at) > NOW or is_sound(queues[n])) then
-      local left = math.max(0, tonumber(at) - NOW)
-      if left == 0 then due[#due + 1] = queues[n] end
-      if next_due < 0 or left < next_due then next_due = left end
+  if look('ZCARD', P .. 'due') == 0 then return due, or_end_of_pause(next_due) end
+  for first, last in chunks(queues, 1000) do
+    for n, at in ipairs(look('ZMSCORE', P .. 'due', unpack(queues, first, last))) do
+      local queue = queues[first + n - 1]
+      if at and (tonumber(at) > NOW or is_sound(queue)) then
+        local left = math.max(0, tonumber(at) - NOW)
+        if left == 0 then due[#due + 1] = queue end
+        if next_due < 0 or left < next_due then next_due = left end
+      end
     end
   end
   return due, or_end_of_pause(next_due)

@@ -34,6 +34,8 @@ def readable(sources: Iterable[Source], timeout: float | None) -> set[int]:
         sources: Descriptors, or objects that have one.
         timeout: Seconds, at most; None is without end.
     """
+    if not hasattr(select, "poll"):  # Windows
+        return {n if isinstance(n, int) else n.fileno() for n in select.select([*sources], [], [], timeout)[0]}
     poll = select.poll()
     for source in sources:
         poll.register(source, select.POLLIN)

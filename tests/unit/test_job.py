@@ -1,6 +1,8 @@
 """Job: what a handle knows, and how it waits."""
 
 import asyncio
+import os
+import resource
 import threading
 import time
 from collections.abc import Callable
@@ -241,6 +243,28 @@ def test_the_waiters_thread_leaves_and_comes_back(store: Store, queue: Queue, mo
                 thread.join(5)
     waiter.close()
     assert waiter._thread is None  # pyright: ignore[reportPrivateUsage]
+
+
+def test_the_waiter_of_a_process_that_has_a_thousand_files_open(store: Store, queue: Queue) -> None:
+    """Its thread does not end in the middle of a wait: whoever came meanwhile would wait for ever."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2048)), hard))
+    opened = [os.open(os.devnull, os.O_RDONLY)]
+    while opened[-1] < 1024:
+        opened.append(os.open(os.devnull, os.O_RDONLY))
+    waiter = EndWaiter(store)
+    told = [threading.Event(), threading.Event()]
+    waiter.watch("nobody", lambda _: told[0].set())
+    assert told[0].wait(5)
+    thread = waiter._thread  # pyright: ignore[reportPrivateUsage]
+    assert thread is not None
+    thread.join(0.1)  # it has gone to sleep by then, or died
+    waiter.watch("nobody", lambda _: told[1].set())
+    assert told[1].wait(5)
+    assert thread is waiter._thread  # pyright: ignore[reportPrivateUsage]
+    for descriptor in opened:
+        os.close(descriptor)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_job_does_not_wait_for_a_job(queue: Queue, store: Store) -> None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import socket
 import threading
 from collections.abc import Callable
 from itertools import count
 from typing import TypeAlias
 
+from winch.polling import readable
 from winch.stores.contract import JobRecord, Store
 
 __all__ = ["Ended", "end_waiter", "wait_for_end"]
@@ -99,9 +99,9 @@ class EndWaiter:
 
     def _sleep(self) -> bool:
         """Until somebody comes. False: nobody came."""
-        ready, _, _ = select.select([self._bell], [], [], IDLE)
+        came = bool(readable([self._bell], IDLE))
         self._hush()
-        return bool(ready)
+        return came
 
     def _hush(self) -> bool:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import select
 import signal
 import threading
 import time
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 
 from winch.callables import import_object
 from winch.compat.rq.executing import AsRQ
+from winch.polling import readable
 from winch.running.inline import InlineWorker
 from winch.running.interrupting import INTERRUPT
 from winch.running.showing import show_as
@@ -119,7 +119,7 @@ class Loop:
         waiter = self._waiter
         longest = min(LOOK, LOOK if waiter.poll is None else waiter.poll, LOOK if due is None else due / 1000)
         waiter.arm()
-        select.select([waiter], [], [], longest)
+        readable([waiter], longest)
         waiter.take()
 
     def _nudge(self) -> Callable[[], None] | None:

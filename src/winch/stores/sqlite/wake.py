@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import selectors
 import socket
 import time
@@ -16,6 +15,8 @@ from collections.abc import Generator, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
+
+from winch.polling import readable
 
 __all__ = ["Bells", "Ear", "FifoBells", "PipeBells", "sleep"]
 
@@ -230,11 +231,7 @@ def sleep(seconds: float, wake: int | None) -> bool:
     if wake is None:
         time.sleep(seconds)
         return False
-    if hasattr(select, "poll"):  # select() knows descriptors below 1024 only
-        poll = select.poll()
-        poll.register(wake, select.POLLIN)
-        return bool(poll.poll(max(1, round(seconds * 1000))))
-    return bool(select.select([wake], [], [], seconds)[0])
+    return bool(readable([wake], seconds))
 
 
 def _close(pipe: tuple[int, int]) -> None:

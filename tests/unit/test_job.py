@@ -245,8 +245,9 @@ def test_the_waiters_thread_leaves_and_comes_back(store: Store, queue: Queue, mo
     assert waiter._thread is None  # pyright: ignore[reportPrivateUsage]
 
 
-def test_the_waiter_of_a_process_that_has_a_thousand_files_open(store: Store, queue: Queue) -> None:
+def test_the_waiter_of_a_process_that_has_a_thousand_files_open(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its thread does not end in the middle of a wait: whoever came meanwhile would wait for ever."""
+    monkeypatch.setattr("winch.job.waiting.IDLE", 0.5)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2048)), hard))
     opened = [os.open(os.devnull, os.O_RDONLY)]
@@ -262,6 +263,8 @@ def test_the_waiter_of_a_process_that_has_a_thousand_files_open(store: Store, qu
     waiter.watch("nobody", lambda _: told[1].set())
     assert told[1].wait(5)
     assert thread is waiter._thread  # pyright: ignore[reportPrivateUsage]
+    thread.join(5)
+    waiter.close()
     for descriptor in opened:
         os.close(descriptor)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -92,6 +92,14 @@ def test_version(winch: Winch) -> None:
     assert winch("--version").stdout == script.stdout
 
 
+def test_the_module_of_config_may_stand_in_the_working_directory(project: Path) -> None:
+    """Also for the script `winch`, on whose path the working directory is not by itself."""
+    (project / "settings.py").write_text('WINCH = {"worker": {"queues": ["high"]}}')
+    words = [Path(sys.executable).with_name("winch"), "--config", "settings", "worker", "--burst"]
+    ran = subprocess.run(words, cwd=project, env=environment(), capture_output=True, text=True, timeout=50, check=False)
+    assert (ran.returncode, "queues high" in ran.stderr) == (0, True), ran.stderr
+
+
 def test_help_is_light() -> None:
     """Neither help nor version loads what only some commands need."""
     code = (

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
+from winch.cli.defaults import see_folder
 from winch.config import Settings, default_url, load_settings, project_root
 from winch.errors import StoreNotFound
 from winch.options import check_queue
@@ -48,11 +47,7 @@ def configure(**flags: object) -> Settings:
     Raises:
         InvalidOption: A value cannot be used.
     """
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(
-            0, folder
-        )  # for a connection that is an import path; `python -m winch` has it, `winch` does not
+    see_folder()  # for a connection that is an import path
     return load_settings(flags)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,15 +12,23 @@ import click
 from winch.config import command_tables
 from winch.errors import InvalidOption
 
-__all__ = ["defaults_of"]
+__all__ = ["defaults_of", "see_folder"]
+
+
+def see_folder() -> None:
+    """Let modules of the working directory be imported: `python -m winch` does, the script `winch` does not."""
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
 
 
 def defaults_of(command: click.Command, name: str) -> dict[str, Any]:
-    """Defaults by the parameters' names, as click wants them.
+    """Defaults by the parameters' names, as click wants them. The module with settings is imported for it.
 
     Raises:
         InvalidOption: The settings name an option that the command has not.
     """
+    see_folder()
     names = {spelling: param.name for param in command.params for spelling in _spellings(param)}
     defaults: dict[str, Any] = {}
     for source, table in command_tables(name):

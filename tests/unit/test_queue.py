@@ -148,6 +148,17 @@ def test_times(queue: Queue) -> None:
         queue.enqueue_at("tomorrow", send, 1)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
+def test_the_ends_of_the_calendar(queue: Queue) -> None:
+    """`datetime.max` stands for never, and can be shown; what has no time in UTC is refused as an option."""
+    never = queue.enqueue_at(datetime.max.replace(tzinfo=UTC), send, 1)
+    due = Job.fetch(never.id, queue.connection).due_at
+    assert due is not None
+    assert (due.year, due.month, due.day) == (9999, 12, 31)
+    assert queue.enqueue_at(datetime.min.replace(tzinfo=UTC), send, 1).is_queued
+    with pytest.raises(InvalidOption, match="give a time that exists in UTC"):
+        queue.enqueue_at(datetime.min, send, 1)  # noqa: DTZ901
+
+
 def test_many_in_chunks(queue: Queue, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """One store call per 150, from a generator, in the order of the input."""
     sizes: list[int] = []

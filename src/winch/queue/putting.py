@@ -21,6 +21,9 @@ __all__ = ["Putting"]
 
 R = TypeVar("R")
 
+_LATEST = 253_402_214_400_000
+"""The last day of the year 9999, in milliseconds: what is due later could not be shown as a `datetime`."""
+
 
 class Putting:
     """A named line in a store, into which jobs are put.
@@ -45,7 +48,11 @@ class Putting:
         """Milliseconds from now to a time, 0 if it has passed. A naive time is local."""
         if not isinstance(when, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidOption(f"enqueue_at({when!r}): give a datetime")
-        return max(0, math.ceil(when.timestamp() * 1000) - self.store.clock())
+        try:
+            due = math.ceil(when.timestamp() * 1000)
+        except (ValueError, OverflowError):  # a naive one at an end of the calendar, whose time in UTC lies beyond it
+            raise InvalidOption(f"enqueue_at({when!r}): give a time that exists in UTC, too") from None
+        return max(0, min(due, _LATEST) - self.store.clock())
 
     @property
     def store(self) -> Store:

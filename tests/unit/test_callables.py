@@ -1,18 +1,23 @@
 """Import paths, signatures, and what a worker runs."""
 
 import functools
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.forks import fork, status_of
 from winch.callables import Admission, check_signature, importing, own_path, parameters, path_of, project_root
 from winch.errors import DecodeError, EnqueuedDuringImport, Refused, UnimportableFunction
 
 HERE = __name__
+NOBODY = 65534
 
 
 def job(a: int, /, b: int = 0, *, c: int = 0) -> None:
@@ -273,3 +278,22 @@ def test_the_project_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert project_root() == tmp_path
     (tmp_path / "a" / "pyproject.toml").touch()
     assert project_root() == tmp_path / "a"
+
+
+def test_the_project_root_below_a_folder_that_may_not_be_looked_into() -> None:
+    """As when a service works in somebody's home: that folder has no sign of a project."""
+    home = Path(tempfile.mkdtemp())  # pytest's own is closed to other users
+    (home / "a").mkdir()
+    home.chmod(0o600)
+
+    def look() -> None:
+        if os.getuid() == 0:  # nothing is closed to root
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        assert project_root(home / "a") == home / "a"
+
+    try:
+        assert status_of(fork(look)) == 0
+    finally:
+        home.chmod(0o700)
+        shutil.rmtree(home)

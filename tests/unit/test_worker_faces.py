@@ -188,7 +188,9 @@ def test_a_pool_is_a_worker_with_processes(store_url: str) -> None:
 def test_what_cannot_be_asked_of_work(store_url: str) -> None:
     """Levels, formats and strategies that do not exist are refused before anything starts."""
     worker = Worker("q", store_url)
-    for bad in ({"logging_level": "loud"}, {"log_format": "%(nonsense"}, {"dequeue_strategy": "fair"}):
+    formats = ("%(nonsense", "%(nonsense)s", "%(message)d")
+    bad_formats = [{"log_format": text} for text in formats]
+    for bad in ({"logging_level": "loud"}, {"dequeue_strategy": "fair"}, *bad_formats):
         with pytest.raises(InvalidOption):
             worker.work(burst=True, **bad)  # type: ignore[arg-type]
     assert Worker.all(get_store(store_url)) == []

@@ -116,7 +116,7 @@ class WorkerSettings:
         if len(self.weights) != len(self.queues) or len(set(self.queues)) != len(self.queues):
             raise InvalidOption("weights: one for each queue, and each queue once")
         if not all(1 <= weight <= 1_000 for weight in self.weights):
-            raise InvalidOption(f"weights are whole numbers from 1 to 1000, not {self.weights}")
+            raise InvalidOption(f"weights are whole numbers from 1 to 1000, not {', '.join(map(str, self.weights))}")
         if self.order != "strict":
             raise InvalidOption(f"either weights or order={self.order!r} says how the queues take turns, not both")
 
@@ -126,10 +126,11 @@ class WorkerSettings:
         if self.log_format in ("text", "json"):
             return
         try:
-            logging.Formatter(self.log_format, self.date_format)
-        except ValueError:
+            logging.Formatter(self.log_format, self.date_format).format(logging.makeLogRecord({}))
+        except (ValueError, TypeError) as error:
             raise InvalidOption(
-                f"log_format={self.log_format!r:.100}: text, json, or a format of logging like '%(asctime)s %(message)s'"
+                f"log_format={self.log_format!r:.100}: text, json, or a format of logging like '%(asctime)s %(message)s' "
+                f"({error})"
             ) from None
 
     @property

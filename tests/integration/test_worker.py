@@ -235,6 +235,15 @@ def test_executors_are_recycled(queue: Queue, start_worker: StartWorker, notes: 
     assert len({line.split()[2] for line in lines(notes) if line.startswith("start")}) >= 3
 
 
+def test_executors_that_are_larger_than_max_memory_get_on(queue: Queue, start_worker: StartWorker, notes: Path) -> None:
+    """Each runs jobs before it is replaced, and an idle one stays: as with `--max-memory 512`, which forgets the MB."""
+    jobs = [queue.enqueue(tasks.nap, str(notes), str(n), 0.01) for n in range(3)]
+    worker = start_worker(burst=True, max_memory=512)
+    assert worker.wait() == 0
+    assert {job.get_status() for job in jobs} == {"finished"}
+    assert 1 <= worker.log.count("more than 512: replaced") <= len(jobs)
+
+
 def test_an_import_that_raises_stops_the_worker(queue: Queue, start_worker: StartWorker) -> None:
     """A broken --import module ends the worker with 1 and its traceback; nothing has been claimed."""
     job = queue.enqueue(tasks.noop)

@@ -70,14 +70,17 @@ class Stopping:
             self.request("recycled", self._settings.grace)
 
     def request_if_due(self, jobs: int) -> None:
-        """Stop, if so many jobs are all that this executor may run, or if its memory has grown too much."""
+        """Stop, if so many jobs are all that this executor may run, or if its memory has grown too much.
+
+        One that is too large from the start is not replaced before it has run a job: its successor would be no smaller.
+        """
         settings = self._settings
         if self._budget is not None and jobs >= self._budget:
             self.request("spent")
         elif settings.max_jobs_per_executor is not None and jobs >= settings.max_jobs_per_executor:
             self.request("recycled")
-        elif settings.max_memory is not None and resident_bytes() > settings.max_memory:
-            logger.info("this executor uses more than %d bytes: replaced", settings.max_memory)
+        elif settings.max_memory is not None and jobs and (used := resident_bytes()) > settings.max_memory:
+            logger.info("this executor uses %d bytes, more than %d: replaced", used, settings.max_memory)
             self.request("recycled")
 
     def say_bye(self) -> None:

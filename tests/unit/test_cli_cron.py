@@ -25,8 +25,18 @@ def cron(project: Path) -> Cron:
     return table
 
 
-def test_no_entries() -> None:
+@pytest.mark.parametrize(
+    "words", ["cron list", "cron pause x", "cron resume x", "cron run x", "cron remove x", "resume", "resume mail"]
+)
+def test_what_there_is_to_change_is_not_made(project: Path, words: str) -> None:
+    """Where there is no store these say so, as in a wrong folder, and make none."""
+    assert "nothing was enqueued there yet" in run(*words.split(), code=2).stderr
+    assert not (project / ".winch").exists()
+
+
+def test_no_entries(project: Path) -> None:
     """An empty table is told of as such."""
+    open_store(f"sqlite:///{project}/.winch/jobs.db").open()
     assert run("cron", "list").stdout == "There are no cron entries.\n"
     assert json.loads(run("cron", "list", "--json").stdout) == []
 

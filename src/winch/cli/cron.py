@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from winch.cli.common import configure, locate, say_place, url_option
+from winch.cli.common import Place, configure, existing, locate, say_place, url_option
 from winch.cron import Cron, Entry
 from winch.cron.registering import registered
 
@@ -23,8 +23,11 @@ def command() -> None:
     """See and change what is enqueued again and again. Every worker takes part in that."""
 
 
-def _open(url: str | None) -> Cron:
-    place = locate(url)
+def _existing(url: str | None) -> Cron:
+    return _cron_of(existing(url))
+
+
+def _cron_of(place: Place) -> Cron:
     say_place(place)
     return Cron(place.store)
 
@@ -34,7 +37,7 @@ def _open(url: str | None) -> Cron:
 @click.option("--json", "as_json", is_flag=True, help="A JSON array.")
 def list_entries(url: str | None, as_json: bool) -> None:
     """List the entries with their last and next runs."""
-    entries = _open(url).entries()
+    entries = _existing(url).entries()
     if as_json:
         click.echo(json.dumps([_data(entry) for entry in entries], indent=2))
     else:
@@ -50,7 +53,7 @@ def list_entries(url: str | None, as_json: bool) -> None:
 @click.argument("module")
 def sync(url: str | None, paths: tuple[str, ...], version: int, module: str) -> None:
     """Write what MODULE registers, in the place of what it registered before."""
-    cron = _open(url)
+    cron = _cron_of(locate(url))
     sys.path[:0] = [str(Path(path).resolve()) for path in configure(path=paths).path]
     count = len(registered(module))
     if cron.sync(module, version=version):
@@ -64,7 +67,7 @@ def sync(url: str | None, paths: tuple[str, ...], version: int, module: str) -> 
 @click.argument("name")
 def pause(url: str | None, name: str) -> None:
     """Let the entry NAME fire no more."""
-    _open(url).pause(name)
+    _existing(url).pause(name)
     click.echo(f"Paused {name}.")
 
 
@@ -73,7 +76,7 @@ def pause(url: str | None, name: str) -> None:
 @click.argument("name")
 def resume(url: str | None, name: str) -> None:
     """Let the entry NAME fire again; what it missed is left out."""
-    _open(url).resume(name)
+    _existing(url).resume(name)
     click.echo(f"Resumed {name}.")
 
 
@@ -82,7 +85,7 @@ def resume(url: str | None, name: str) -> None:
 @click.argument("name")
 def run(url: str | None, name: str) -> None:
     """Enqueue the job of the entry NAME now, paused or not."""
-    job = _open(url).run_now(name)
+    job = _existing(url).run_now(name)
     click.echo(f"Enqueued {job.description} with job-id '{job.id}'.")
 
 
@@ -91,7 +94,7 @@ def run(url: str | None, name: str) -> None:
 @click.argument("name")
 def remove(url: str | None, name: str) -> None:
     """Remove the entry NAME. Jobs that it has enqueued stay."""
-    _open(url).remove(name)
+    _existing(url).remove(name)
     click.echo(f"Removed {name}.")
 
 

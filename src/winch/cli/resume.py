@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from winch.cli.common import check_names, locate, say_place, url_option
+from winch.cli.common import check_names, existing, say_place, url_option
 from winch.queue import Queue
 from winch.suspension import is_suspended, resume
 
@@ -20,7 +20,7 @@ def command(url: str | None, queues: tuple[str, ...]) -> None:
     A pause of single queues and one of all are apart: each has to be ended by itself.
     """
     check_names(queues)
-    place = locate(url)
+    place = existing(url)
     say_place(place)
     for name in queues:
         Queue(name, place.store).resume()

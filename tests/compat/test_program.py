@@ -107,6 +107,24 @@ def table(folder: Path, url: str) -> str:
     return start(folder, url, "-m", "winch.compat.rq", "cron", "list", "--json", "-u", url).communicate(timeout=40)[0]
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("cron", "nowhere.py"), 2, "Configuration file not found at 'nowhere.py'"),
+        (("cron", "nowhere"), 2, "No module named 'nowhere'"),
+        (("cron", "cron_config.py", "-u", "nothing"), 2, "'nothing' is not the address of a store"),
+        (("cron", "cron_config.py", "-u", "sqlite:///tasks.py"), 1, "the file is no SQLite database"),
+        (("info", "-c", "nowhere"), 2, "No module named 'nowhere'"),
+    ],
+)
+def test_what_cannot_be_used_is_told(folder: Path, words: tuple[str, ...], code: int, told: str) -> None:
+    """In a line, without a traceback, as by `winch`."""
+    ran = start(folder, "", "-m", "winch.compat.rq", *words)
+    _, err = ran.communicate(timeout=40)
+    assert (ran.returncode, "Traceback" in err) == (code, False), err
+    assert told in err
+
+
 def test_options_of_rq() -> None:
     """What chooses a class is taken out, and a module or variables say where Redis is."""
     given = take_options(["worker", "-w", "rq.SimpleWorker", "high", "--serializer=json", "-c", "settings", "--burst"])

@@ -12,7 +12,7 @@ from winch.cli.defaults import defaults_of
 from winch.errors import InvalidOption, InvalidURL, StoreNotFound, UnimportableFunction, WinchError
 from winch.version import VERSION
 
-__all__ = ["main"]
+__all__ = ["Misused", "main", "told"]
 
 COMMANDS = {
     "worker": "Run jobs.",
@@ -48,6 +48,11 @@ class Misused(click.ClickException):
     exit_code = 2
 
 
+def told(error: WinchError) -> click.ClickException:
+    """The error as a command ends with it: one line on stderr, and exit code 2 for the errors of `USAGE`, else 1."""
+    return (Misused if isinstance(error, USAGE) else click.ClickException)(str(error))
+
+
 class Commands(click.Group):
     """The commands of `COMMANDS`. An error of winch is told on stderr, without a traceback."""
 
@@ -78,8 +83,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except WinchError as error:
-            kind = Misused if isinstance(error, USAGE) else click.ClickException
-            raise kind(str(error)) from error
+            raise told(error) from error
 
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "auto_envvar_prefix": "WINCH"}

@@ -16,6 +16,7 @@ from winch import cli
 from winch.compat.rq.configuring import settings_in, take_options, url_of
 from winch.compat.rq.cron import CronScheduler
 from winch.compat.rq.installing import install
+from winch.errors import WinchError
 
 __all__ = ["main", "rqinfo", "rqworker"]
 
@@ -49,7 +50,11 @@ def _url(config: str | None) -> str | None:
     """Where Redis is: RQ's variable, else its module, else the variables that it reads without one."""
     if os.environ.get("RQ_REDIS_URL"):
         return os.environ["RQ_REDIS_URL"]
-    return url_of(settings_in(config) if config else os.environ)
+    try:
+        return url_of(settings_in(config) if config else os.environ)
+    except ModuleNotFoundError as error:
+        click.echo(f"Error: the module of --config or RQ_CONFIG, {config!r}, cannot be imported: {error}", err=True)
+        sys.exit(2)
 
 
 @click.command("cron")
@@ -60,9 +65,14 @@ def _url(config: str | None) -> str | None:
 def _cron(config: str, url: str | None, logging_level: str, path: tuple[str, ...]) -> None:
     """Write what CONFIG registers, a file or a module, and enqueue it when it is due."""
     sys.path[:0] = path
-    scheduler = CronScheduler(url, logging_level)
-    scheduler.load_config_from_file(config)
-    scheduler.start()
+    try:
+        scheduler = CronScheduler(url, logging_level)
+        scheduler.load_config_from_file(config)
+        scheduler.start()
+    except (FileNotFoundError, ModuleNotFoundError) as error:
+        raise cli.Misused(f"{config!r} cannot be read: {error}. Give a file, or a module and its --path") from error
+    except WinchError as error:
+        raise cli.told(error) from error
 
 
 def _set(name: str, value: str, more: bool = False) -> None:

@@ -157,4 +157,6 @@ def test_the_command_asks_for_consent(rq: Any, database: Any, redis_url: str, tm
     assert rq.Queue("mail", connection=database).count == 1
     assert "1 jobs moved, 0 left." in run("import-rq", redis_url, "-u", url, "--trust-pickles").stdout
     assert "0 jobs moved" in run("import-rq", redis_url, "-u", url, "--trust-pickles").stdout
-    assert "does not answer" in run("import-rq", "redis://localhost:1", "-u", url, code=1).output
+    told = run("import-rq", "redis://ada:secret@localhost:1/2?password=secret", "-u", url, code=1).output
+    assert "redis://localhost:1/2 does not answer" in told
+    assert "secret" not in told

@@ -52,7 +52,10 @@ def command(
         client: Any = redis.Redis.from_url(source, socket_timeout=30, socket_connect_timeout=5)  # pyright: ignore[reportUnknownMemberType]
         client.ping()
     except (redis.RedisError, ValueError) as error:
-        raise click.ClickException(f"{source} does not answer as a Redis database: {error}") from error
+        raise click.ClickException(
+            f"{_without_password(source)} does not answer as a Redis database: {error}. "
+            "Check the address, as redis://user:password@host:6379/0, and that the server runs."
+        ) from error
     database = RQDatabase(client)
     names = list(queues) or database.queues()
     place = locate(url)
@@ -69,6 +72,11 @@ def command(
             "If you trust everybody who could write to that Redis, say --trust-pickles."
         )
     _tell(Move(database, place.store, pickle=pickle).run(names), as_json)
+
+
+def _without_password(url: str) -> str:
+    scheme, slashes, rest = url.partition("?")[0].rpartition("://")
+    return f"{scheme}{slashes}{rest.rpartition('@')[2]}"
 
 
 def _tell_counts(counts: Mapping[str, Mapping[Kind, int]], as_json: bool) -> None:

@@ -70,8 +70,9 @@ def test_order_is_kept() -> None:
 )
 def test_unreadable(word: str, message: str) -> None:
     """A word that cannot be read is a usage error that names it."""
-    with pytest.raises(click.BadParameter, match=message):
+    with pytest.raises(click.BadParameter, match=message) as told:
         parse([word])
+    assert " object at 0x" not in str(told.value)
 
 
 def test_keyword_twice() -> None:

@@ -29,6 +29,13 @@ def test_what_is_no_duration(value: Any) -> None:
         seconds(value, "ttl")
 
 
+def test_a_duration_is_at_most_a_hundred_years() -> None:
+    """And the error says so."""
+    assert seconds("36500d") == 36500 * 86400
+    with pytest.raises(InvalidOption, match="at most a hundred years"):
+        seconds("36501d", "ttl")
+
+
 def test_intervals_in_order() -> None:
     """One interval per retry, in the order in which they were written."""
     assert [Retry(3, [1, 2, 3]).delay(failure) for failure in (1, 2, 3)] == [1, 2, 3]

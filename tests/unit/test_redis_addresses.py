@@ -98,6 +98,12 @@ def test_the_rest_is_left_to_redis_py(url: str) -> None:
     assert isinstance(Address.of_url(url, "shop").connector, Driver)
 
 
+def test_sentinels_that_know_no_master() -> None:
+    """The error names the master, and not the settings of redis-py's clients."""
+    with pytest.raises(ConnectionError, match=r"^No master found for 'main'$"):
+        Address.of_url("redis+sentinel://localhost:1/main", "shop").connect(1)
+
+
 @pytest.mark.parametrize(
     "client",
     [

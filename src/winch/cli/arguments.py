@@ -82,7 +82,8 @@ def _value(word: str, kind: str, text: str) -> Any:
         return ast.literal_eval(text) if kind == "%" else text
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
         language = "JSON" if kind == ":" else "a Python literal"
-        raise click.BadParameter(f"{word!r} is not {language}: {error}") from error
+        trouble = str(error).partition(": <ast.")[0]  # Python names an object of its own there
+        raise click.BadParameter(f"{word!r} is not {language}: {trouble}") from error
 
 
 def _content(word: str, path: str) -> str:

@@ -21,7 +21,7 @@ def duration(text: str) -> float:
         return seconds(text)
     except InvalidOption:
         raise click.BadParameter(
-            f"{text!r} is no duration. Give seconds, or a number with a unit: 30, 30s, 5m, 2h, 7d."
+            f"{text!r} is no duration of at most a hundred years. Give seconds, or a number with a unit: 30, 30s, 5m, 2h, 7d."
         ) from None
 
 

@@ -31,7 +31,7 @@ def seconds(value: Duration, name: str = "duration") -> float:
     number = _number(value)
     if number is None or not abs(number) <= _LONGEST:  # also refuses NaN
         raise InvalidOption(
-            f"{name}={value!r} is not a duration: "
+            f"{name}={value!r} is not a duration of at most a hundred years: "
             'give seconds (90, 0.5), a text ("10s", "5m", "1h", "1d") or a timedelta'
         )
     return number

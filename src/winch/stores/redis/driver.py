@@ -162,7 +162,8 @@ def _translated() -> Generator[None]:
         for kind, code in _CODES:
             if isinstance(error, kind):
                 raise ServerError(f"{code} {error}".lstrip()) from error
-        raise ConnectionError(str(error)) from error
+        # Where Sentinel knows no master, redis-py adds all settings of each client.
+        raise ConnectionError(str(error).partition(" : <")[0]) from error
 
 
 def url_of(client: redis.Redis | redis.RedisCluster, namespace: str) -> str:

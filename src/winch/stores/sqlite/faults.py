@@ -42,7 +42,8 @@ def explained(error: sqlite3.Error | OSError, place: str) -> Exception:
     if isinstance(error, StoreUnavailable):
         return error
     if isinstance(error, OSError):
-        told = "; make the folder writable for this user, or give another place" if error.errno in _NO_PLACE else ""
+        advice = "; make the folder and its files writable for this user, or give another place"
+        told = advice if error.errno in _NO_PLACE else ""
         return StoreRefused(f"{place}: {error}{told}")
     if is_busy(error):
         return StoreUnavailable(f"{place}: another process holds the database; nothing was written")

@@ -10,6 +10,7 @@ import pytest
 
 from tests.commands import run
 from tests.contract.helpers import lane, outcome
+from winch import codec
 from winch.cli import COMMANDS, main
 from winch.queue import Queue
 from winch.stores import open_store
@@ -54,6 +55,19 @@ def test_a_job_is_shown() -> None:
     data = json.loads(run("job", "one", "--json").stdout)
     assert (data["id"], data["state"], data["reason"], data["result"]) == ("one", "failed", "raised", None)
     assert "knows no job" in run("job", "nobody", code=1).output
+
+
+def test_what_a_job_says_does_not_talk_to_the_terminal(queue: Queue) -> None:
+    """Its description stays on its line; of its error only the ends of lines stay as they are."""
+    queue.enqueue("shop.send", job_id="loud", description="a\nb\x1b[31mc", at_front=True)
+    executor = lane(queue.connection)
+    [claim] = executor.claim(1, "mail")
+    error = codec.dumps_error("a.E", ["a.E"], "no\x1b[31m\nmore", "Traceback\n  E: no\x1b[31m\nmore")
+    executor.turn(outcome(claim, "failed", reason="raised", detail=error), queues=[])
+    assert r"a\nb\x1b[31mc" in run("list").stdout
+    page = run("job", "loud").stdout
+    assert r"a\nb\x1b[31mc" in page
+    assert page.count("no\\x1b[31m\nmore") == 2
 
 
 def test_jobs_are_requeued(queue: Queue) -> None:

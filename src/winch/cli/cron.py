@@ -14,6 +14,7 @@ import click
 from winch.cli.common import Place, configure, existing, locate, say_place, url_option
 from winch.cron import Cron, Entry
 from winch.cron.registering import registered
+from winch.job.describing import printable
 
 __all__ = ["command"]
 
@@ -86,7 +87,7 @@ def resume(url: str | None, name: str) -> None:
 def run(url: str | None, name: str) -> None:
     """Enqueue the job of the entry NAME now, paused or not."""
     job = _existing(url).run_now(name)
-    click.echo(f"Enqueued {job.description} with job-id '{job.id}'.")
+    click.echo(f"Enqueued {printable(job.description)} with job-id '{job.id}'.")
 
 
 @command.command()

@@ -12,9 +12,13 @@ from winch.cli.common import existing, say_place, url_option
 from winch.cli.describing import as_data, describe, span
 from winch.errors import DecodeError
 from winch.job import Job
+from winch.job.describing import printable
 from winch.states import JobStatus
 
 __all__ = ["command"]
+
+LINES = "\n\t"
+"""What stays of a traceback, though it is not printable."""
 
 EPILOG = """\b
 EXAMPLE
@@ -39,7 +43,7 @@ def command(url: str | None, as_json: bool, job_id: str) -> None:
         click.echo(f"{name + ':':<12}{value}")
     _tell_attempts(job)
     if job.exc_info and job.record.state is not JobStatus.FINISHED:
-        click.echo(f"\n{job.exc_info.rstrip()}")
+        click.echo(f"\n{printable(job.exc_info.rstrip(), keep=LINES)}")
 
 
 def _lines(job: Job[Any]) -> list[tuple[str, object]]:
@@ -47,7 +51,7 @@ def _lines(job: Job[Any]) -> list[tuple[str, object]]:
     record, position = job.record, job.get_position()
     state = record.state.value + (f" ({record.reason})" if record.reason else "")
     place = f"{record.queue}, place {position}" if position is not None else record.queue
-    lines: list[tuple[str, object]] = [("id", job.id), ("job", describe(job)), ("state", state), ("queue", place)]
+    lines: list[tuple[str, object]] = [("id", job.id), ("job", printable(describe(job))), ("state", state), ("queue", place)]
     moments = [("created", job.created_at), ("due", job.due_at), ("started", job.started_at), ("ended", job.ended_at)]
     lines += [(name, moment.astimezone().isoformat(" ", "milliseconds")) for name, moment in moments if moment]
     if record.worker:
@@ -64,7 +68,7 @@ def _tell_attempts(job: Job[Any]) -> None:
         took = span(int((attempt.ended_at - attempt.started_at).total_seconds() * 1000))
         error = f": {attempt.error.type_name}: {attempt.error.message}" if attempt.error else ""
         why = f" ({attempt.reason})" if attempt.reason else ""
-        click.echo(f"attempt {number}: {attempt.outcome}{why} after {took} on {attempt.worker or '?'}{error}")
+        click.echo(f"attempt {number}: {attempt.outcome}{why} after {took} on {attempt.worker or '?'}{printable(error, keep=LINES)}")
 
 
 def _result(job: Job[Any]) -> str | None:

@@ -16,6 +16,7 @@ from winch.cli.common import existing, say_place, url_option
 from winch.cli.describing import as_data, describe, span
 from winch.inspector import Inspector
 from winch.job import Job
+from winch.job.describing import printable
 
 __all__ = ["command"]
 
@@ -51,7 +52,7 @@ def _print(jobs: list[Job[Any]], limit: int) -> None:
         record = job.record
         state = f"{record.state}: {record.reason}" if record.reason else record.state.value
         age = span(record.now - (record.ended_at or record.enqueued_at or record.created_at))
-        table.add_row(job.id, state, record.queue, age, str(record.attempts), Text(describe(job)))
+        table.add_row(job.id, state, record.queue, age, str(record.attempts), Text(printable(describe(job))))
     Console(width=1_000).print(table, soft_wrap=True)  # a terminal wraps a long call; nothing is cut
     if limit and len(jobs) == limit:
         click.echo(f"the first {limit}: see --limit", err=True)

@@ -10,7 +10,7 @@ from winch.errors import JobCanceled, JobFailed, JobStopped, ResultError
 from winch.states import JobStatus
 from winch.stores.contract import JobRecord, Store
 
-__all__ = ["describe_call", "last_error", "no_result", "why_no_result_yet"]
+__all__ = ["describe_call", "last_error", "no_result", "printable", "why_no_result_yet"]
 
 _PASSWORD = re.compile(r"(://[^/@]*:)[^/@]*@|(password=)[^&]*")
 
@@ -33,6 +33,16 @@ def _cut(value: object) -> str:
     except Exception:  # an integer of more than 4,300 digits
         text = f"<{type(value).__name__}>"
     return text if len(text) <= CUT else f"{text[: CUT - 3]}..."
+
+
+def printable(text: str, keep: str = "") -> str:
+    """A text as it can be shown: what a job or its payload says does not talk to a terminal.
+
+    Args:
+        text: What was said.
+        keep: Characters that stay, though they are not printable: a line end, where there may be several lines.
+    """
+    return text if text.isprintable() else "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
 
 
 def last_error(record: JobRecord) -> ErrorInfo | None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from winch import codec
 from winch.errors import InvalidOption
 from winch.job import FIXED_FIELDS
+from winch.job.describing import printable
 from winch.stores.contract import Outcome
 from winch.worker.settings import WorkerSettings
 
@@ -127,7 +128,7 @@ def log_job(level: int, text: str, fields: Mapping[str, Any]) -> None:
         text: What there is to say; what a job or its payload says in it stays on the line.
         fields: In their order.
     """
-    logger.log(level, "%s", _printable(text), extra={"winch": fields})
+    logger.log(level, "%s", printable(text), extra={"winch": fields})
 
 
 def _error_of(outcome: Outcome) -> str:
@@ -136,11 +137,6 @@ def _error_of(outcome: Outcome) -> str:
     info = codec.load_error(outcome.detail)
     first_line = info.message.partition("\n")[0][:500]
     return f"{info.type_name.removeprefix('builtins.')}: {first_line}" if first_line else info.type_name
-
-
-def _printable(text: str) -> str:
-    """What a job or its payload says stays on its line, and does not talk to a terminal."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class _Text(logging.Formatter):

@@ -931,7 +931,8 @@ class ModelStore:
     def rescue(self, worker: str) -> None:
         claims = self.held_by(self.fleet[worker].executors)
         charged = [job for job in claims if job.suspect]
-        self.lapse(claims, charged, [] if charged else [job for job in claims if job.begun] or claims, True)
+        begun = [job for job in claims if job.begun and not job.suspect]
+        self.lapse(claims, charged, begun or ([] if charged else claims), True)
         self.dismiss(worker)
 
     def dismiss(self, worker: str) -> None:

@@ -412,7 +412,7 @@ def test_a_rescue_without_begun_jobs(store: Store) -> None:
 
 
 def test_a_rescue_charges_the_suspect(store: Store) -> None:
-    """If the worker ran a suspect, that one is charged and everything else returns unblamed, also what had begun."""
+    """If the worker ran a suspect, that one is charged; what else had begun is suspected from now on, the rest returns."""
     [suspect] = make_suspects(store)
     begun, other = put(store, job(), job())
     dead, boss = Boss(store), Boss(store)
@@ -425,9 +425,31 @@ def test_a_rescue_charges_the_suspect(store: Store) -> None:
     assert (found.state, found.suspect, found.crashes, found.attempts) == (S.QUEUED, True, 1, 1)
     assert [(each.outcome, each.reason) for each in found.history] == [("retry", "crashed")]
     lost = record(store, begun)
-    assert (lost.state, lost.suspect, lost.crashes) == (S.QUEUED, False, 0)
+    assert (lost.state, lost.suspect, lost.crashes) == (S.QUEUED, True, 0)
     assert [(each.outcome, each.reason) for each in lost.history] == [("returned", "crashed")]
     assert_unblamed(store, other)
+
+
+def test_poison_beside_a_suspect_takes_nobody_along(store: Store) -> None:
+    """A job that kills the worker while a colleague's suspect runs becomes one too, and ends before the innocent does."""
+    [innocent] = make_suspects(store)
+    poison, boss, deaths = add(store), Boss(store), 0
+    while record(store, poison).state is S.QUEUED:
+        worker = Boss(store)
+        first, second = worker.lane(), worker.lane()
+        mine, theirs = first.claim(1), second.claim(1)
+        second.begin(*theirs)
+        if poison in {claim.id for claim in (*mine, *theirs)}:
+            boss.beat(gone=[worker.id])
+            deaths += 1
+        else:
+            assert all(first.settle(claim) for claim in mine)
+            first.retire()
+            second.retire()
+            store.retire_worker(worker.id)
+    assert record(store, poison).reason == "crashed"
+    assert deaths == 4
+    assert record(store, innocent).state is S.FINISHED
 
 
 def test_a_rescue_can_end_a_job(store: Store) -> None:

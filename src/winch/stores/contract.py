@@ -352,8 +352,7 @@ class Liveness(Protocol):
         be read or changed is passed over, and so is a worker that holds jobs of it; both are logged, at most once a minute.
 
         A rescue ends the enlistment of the worker and of its executors and lets their claims `lapse`: if the worker ran a
-        suspect, the suspect is charged and everything else returns; otherwise all begun jobs become suspects; if none had
-        begun, all claims do.
+        suspect, the suspect is charged; all other begun jobs become suspects; if no job had begun, all claims do.
 
         Raises:
             NotEnlisted: The worker is not enlisted, or was rescued. A beat never creates.

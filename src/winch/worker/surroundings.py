@@ -30,7 +30,7 @@ logger = logging.getLogger("winch.worker")
 _PR_SET_PDEATHSIG = 1
 
 _M_TOP_PAD, _M_MMAP_THRESHOLD = -2, -3  # malloc.h
-_KEPT = 4 * 1024 * 1024
+_KEPT, _LARGEST = 1024 * 1024, 4 * 1024 * 1024
 
 _PAUSE = 1.0
 """Seconds between two attempts while the store is gone."""
@@ -49,7 +49,7 @@ def prepare(settings: WorkerSettings, supervisor: int) -> None:
 
 
 def _keep_freed_memory() -> None:
-    """Have glibc keep 4 MB of what is freed.
+    """Have glibc keep 1 MB of what is freed, also of values of up to 4 MB.
 
     Else it gives what a large value has taken back to the system at once, to ask for it again a moment later: of a job with
     100 kB of arguments and a result of that size half of the time went there.
@@ -57,7 +57,7 @@ def _keep_freed_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_TOP_PAD, _KEPT)
-        mallopt(_M_MMAP_THRESHOLD, _KEPT)
+        mallopt(_M_MMAP_THRESHOLD, _LARGEST)
 
 
 def load_hooks(paths: Sequence[str], settings: WorkerSettings) -> tuple[Callable[..., Any], ...]:

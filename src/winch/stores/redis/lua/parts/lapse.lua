@@ -59,12 +59,12 @@ local function blamed_for_executor(claims, crashed, is_lost)
   return nil, ids_of((#begun > 0 or is_lost) and begun or claims)
 end
 
--- `is_lost`: the worker's suspect is a job whose record is broken since.
+-- Its suspect is charged. What had begun beside it in other executors may be to blame all the same. `is_lost`: the worker's
+-- suspect is a job whose record is broken since.
 local function blamed_for_worker(claims, is_lost)
-  local suspect = those(claims, SUSPECT)[1]
-  if suspect or is_lost then return suspect, {} end
-  local begun = those(claims, BEGUN)
-  return nil, ids_of(#begun > 0 and begun or claims)
+  local suspect, begun = those(claims, SUSPECT)[1], those(claims, BEGUN)
+  if suspect or is_lost or #begun > 0 then return suspect, ids_of(begun) end
+  return nil, ids_of(claims)
 end
 
 -- Before the first write: what an executor holds, and which of it is broken.

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -19,6 +21,31 @@ def ends() -> Iterator[tuple[Wire, socket.socket]]:
     yield wire, theirs
     wire.close()
     theirs.close()
+
+
+def test_a_signal_handler_that_raises_while_a_command_is_packed() -> None:
+    """A time limit, or Ctrl-C, is an exception then as at any other time, and not the end of the process."""
+    program = """
+import signal, time
+from winch.stores.redis.wire import pack_command
+
+class Raised(Exception):
+    pass
+
+def handler(*_):
+    raise Raised
+
+signal.signal(signal.SIGALRM, handler)
+numbers, until = range(100_000, 100_200), time.monotonic() + 1
+while time.monotonic() < until:
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0003)
+        while True:
+            pack_command("SADD", *numbers)
+    except Raised:
+        pass
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_an_answer_comes_in_pieces(ends: tuple[Wire, socket.socket]) -> None:

@@ -159,7 +159,7 @@ class Calls:
             self._before_first(True)
         line = self._line("calls", call)
         channel, number = call or line.next_call()
-        return self._finish(line, script(verb), self._pack(verb, channel, number, *arguments))
+        return self._finish(line, script(verb), self._pack(verb, channel, str(number), *arguments))
 
     def next_call(self, use: str = "calls") -> Call:
         """A new number on the calling thread's own channel for a use."""
@@ -214,7 +214,7 @@ class Calls:
         return self._node.connect(timeout)
 
     def _pack(self, verb: str, *arguments: Argument) -> Packed:
-        return pack_command(b"EVALSHA", script(verb).sha, 1, self.prefix, *arguments)
+        return pack_command(b"EVALSHA", script(verb).sha, b"1", self.prefix, *arguments)
 
     def _finish(
         self,

@@ -147,7 +147,7 @@ def pack_plain_jobs(jobs: Sequence[NewJob]) -> list[Argument] | None:
     if parts is None:
         return None
     (head, name, meta, extra, before, after), (_, queue, _, *known) = parts, jobs[0]
-    flat: list[Argument] = [queue, jobs[0].priority, head]
+    flat: list[Argument] = [queue, str(jobs[0].priority), head]
     for job in jobs:
         id, its_queue, payload, *rest = job  # noqa: A001
         if its_queue != queue:

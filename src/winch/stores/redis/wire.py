@@ -74,6 +74,7 @@ OURS = frozenset(
 
 _READ = 65_536
 _LARGE = 4_096
+_TEXTS = frozenset((bytes, str))
 _MISSING = object()
 
 
@@ -87,6 +88,9 @@ def pack_command(*words: Argument) -> Packed:
 
 
 def _pack(words: Sequence[Argument]) -> bytes:
+    if not _TEXTS.issuperset(map(type, words)):
+        # hiredis looks for signals when it prints a number, and a handler that raises then is the end of the process.
+        words = tuple([word if type(word) in _TEXTS else str(word) for word in words])
     # hiredis says "a tuple of one", and not what it returns
     return hiredis.pack_command(words)  # pyright: ignore[reportArgumentType, reportUnknownMemberType, reportUnknownVariableType]
 

@@ -97,7 +97,11 @@ def test_other_calls_may_come_between(store: RedisStore) -> None:
 def test_a_signal_handler_asks_in_the_middle_of_a_call(store: RedisStore, client: Redis) -> None:
     """Each of the two gets its own answer: the handler asks over another connection, and under numbers of its own."""
     first, inner = put(store), list[str]()
-    before = signal.signal(signal.SIGUSR1, lambda *_: inner.append(put(store, queue="inner")))
+
+    def handler(*_: object) -> None:
+        inner.append(put(store, queue="inner"))
+
+    before = signal.signal(signal.SIGUSR1, handler)
     try:
         client.client_pause(300)  # so the call waits for its answer when the signal comes
         ident = threading.main_thread().ident or 0

@@ -154,12 +154,15 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[]
     before = signal.getsignal(signal.SIGUSR1)
 
     def arrange(call: Callable[[], None]) -> None:
+        def handler(*_: object) -> None:
+            call()
+
         def clock() -> int:
             monkeypatch.undo()
             signal.raise_signal(signal.SIGUSR1)
             return time.time_ns() // 1_000_000
 
-        signal.signal(signal.SIGUSR1, lambda *_: call())
+        signal.signal(signal.SIGUSR1, handler)
         monkeypatch.setattr(connection.Database, "clock", staticmethod(clock))
 
     yield arrange

@@ -87,21 +87,15 @@ class HotVerbs:
         return self._enqueued(jobs, ask, call)
 
     def begin_enqueue(self, jobs: Sequence[NewJob]) -> Callable[[], Enqueued]:
-        """See `winch.stores.contract.HotPath.begin_enqueue`. One is sent ahead per thread; others are done at once."""
+        """See `winch.stores.contract.HotPath.begin_enqueue`."""
         _check_number(jobs)
-        plain = pack_plain_jobs(jobs) if jobs and not getattr(self._local, "is_ahead", False) else None
+        plain = pack_plain_jobs(jobs) if jobs else None
         if plain is None:
             enqueued = self.enqueue(jobs)
             return lambda: enqueued
-        self._local.is_ahead = True
         call = self._calls.next_call("batches")
         read = self._calls.begin_change("enqueue", call, *plain, use="batches")
-
-        def answer() -> Enqueued:
-            self._local.is_ahead = False
-            return self._enqueued(jobs, read, call)
-
-        return answer
+        return lambda: self._enqueued(jobs, read, call)
 
     def turn(
         self,

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from tests.integration.conftest import children, eventually
 from winch import Job
 from winch.stores import open_store
 
@@ -452,6 +453,36 @@ def test_steering_nobody(winch: Winch, store_url: str, words: tuple[str, ...], c
     run = winch("workers", "--url", store_url, *words)
     assert run.returncode == code
     assert told in run.stderr
+
+
+IN_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, "-m", "winch", "worker"])
+"""
+
+
+def test_a_worker_whose_terminal_is_closed_stops(project: Path) -> None:
+    """A SIGHUP of somebody's renews its executors; that of the terminal stops it: jobs that print would fail."""
+    ours, its = os.openpty()
+    worker = subprocess.Popen(
+        [sys.executable, "-c", IN_TERMINAL],
+        cwd=project,
+        env=environment(),
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
+    )
+    os.close(its)
+    try:
+        [before] = eventually(lambda: children(worker.pid))
+        worker.send_signal(signal.SIGHUP)
+        eventually(lambda: children(worker.pid) not in ([], [before]) and before not in children(worker.pid))
+        os.close(ours)
+        assert worker.wait(20) == 0
+    finally:
+        worker.kill()
 
 
 def test_a_command_line_of_rq(winch: Winch, store_url: str, project: Path) -> None:

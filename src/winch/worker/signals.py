@@ -1,4 +1,8 @@
-"""What a signal means to a supervisor: SIGTERM and SIGINT stop it, once gently, twice at once; SIGHUP renews its executors."""
+"""What a signal means to a supervisor: SIGTERM and SIGINT stop it, once gently, twice at once; SIGHUP renews its executors.
+
+SIGHUP also comes when the terminal is closed in which a worker runs. Then it stops: nobody would see it, and jobs that print
+would fail.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,7 @@ class Signals:
         os.set_blocking(self._out, False)
         self._before: dict[int, Any] = {}
         self._wakeup = -1
+        self._terminals = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
 
     def fileno(self) -> int:
         """Readable when a signal has come."""
@@ -33,6 +38,10 @@ class Signals:
             return [number for number in os.read(self._in, 256) if number in self._CAUGHT]
         except BlockingIOError:
             return []
+
+    def has_lost_terminal(self) -> bool:
+        """Whether the terminal that it was started in has been closed."""
+        return not all(os.isatty(descriptor) for descriptor in self._terminals)
 
     def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():

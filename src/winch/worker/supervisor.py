@@ -148,7 +148,7 @@ class Supervisor:
 
     def _obey(self, numbers: list[int]) -> None:
         for number in numbers:
-            if number == getattr(signal, "SIGHUP", None):
+            if number == getattr(signal, "SIGHUP", None) and not self._signals.has_lost_terminal():
                 self.renew()
                 continue
             self._signals_to_stop += 1

@@ -343,9 +343,14 @@ class RetryLater(JobError):
         delay: Seconds until the next attempt.
         counts: Whether this attempt counts against the job's `Retry`. The default does not.
         message: Shown in the job's history.
+
+    Raises:
+        TypeError: `delay` is no number.
     """
 
     def __init__(self, delay: float, counts: bool = False, message: str = "") -> None:
+        if not isinstance(delay, int | float):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"RetryLater({delay!r}): give seconds, as a number")
         super().__init__(message or f"asked to run again in {delay:g} s")
         self.delay = delay
         self.counts = counts

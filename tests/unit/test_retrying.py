@@ -1,6 +1,9 @@
 """What a failed attempt leads to."""
 
 from dataclasses import replace
+from datetime import timedelta
+
+import pytest
 
 from winch.errors import NoRetry, RetryLater
 from winch.options import DEFAULT_RUN, Repeat, Retry
@@ -24,6 +27,13 @@ def test_a_policy_retries_up_to_max() -> None:
 def test_a_timeout_is_a_failure_like_any_other() -> None:
     """The policy applies to a time-out too."""
     assert after_failure(replace(DEFAULT_RUN, retry=Retry(1)), 0, "timeout", MRO).retry
+
+
+def test_what_is_no_delay() -> None:
+    """A text or a `timedelta` is refused where it is written, with what to give."""
+    for delay in ("10m", timedelta(minutes=10), None):
+        with pytest.raises(TypeError, match="give seconds, as a number"):
+            RetryLater(delay)  # type: ignore[arg-type]
 
 
 def test_some_reasons_are_final() -> None:

@@ -467,7 +467,9 @@ def test_a_file_that_was_deleted_or_replaced(
 def test_a_place_where_nothing_can_be(path: Path, create: bool) -> None:
     """A folder that cannot be made or looked into is refused, with what to do."""
     path.write_text("no folder")
-    with pytest.raises(StoreRefused, match="make the folder and its files writable for this user, or give another place"):
+    with pytest.raises(
+        StoreRefused, match="make the folder and its files writable for this user, or give another place"
+    ):
         SQLiteStore(path / "deep" / "jobs.db").open(create=create)
 
 

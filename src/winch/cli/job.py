@@ -51,7 +51,12 @@ def _lines(job: Job[Any]) -> list[tuple[str, object]]:
     record, position = job.record, job.get_position()
     state = record.state.value + (f" ({record.reason})" if record.reason else "")
     place = f"{record.queue}, place {position}" if position is not None else record.queue
-    lines: list[tuple[str, object]] = [("id", job.id), ("job", printable(describe(job))), ("state", state), ("queue", place)]
+    lines: list[tuple[str, object]] = [
+        ("id", job.id),
+        ("job", printable(describe(job))),
+        ("state", state),
+        ("queue", place),
+    ]
     moments = [("created", job.created_at), ("due", job.due_at), ("started", job.started_at), ("ended", job.ended_at)]
     lines += [(name, moment.astimezone().isoformat(" ", "milliseconds")) for name, moment in moments if moment]
     if record.worker:
@@ -66,9 +71,9 @@ def _lines(job: Job[Any]) -> list[tuple[str, object]]:
 def _tell_attempts(job: Job[Any]) -> None:
     for number, attempt in enumerate(job.attempts, job.record.attempts - len(job.attempts) + 1):
         took = span(int((attempt.ended_at - attempt.started_at).total_seconds() * 1000))
-        error = f": {attempt.error.type_name}: {attempt.error.message}" if attempt.error else ""
+        error = printable(f": {attempt.error.type_name}: {attempt.error.message}", LINES) if attempt.error else ""
         why = f" ({attempt.reason})" if attempt.reason else ""
-        click.echo(f"attempt {number}: {attempt.outcome}{why} after {took} on {attempt.worker or '?'}{printable(error, keep=LINES)}")
+        click.echo(f"attempt {number}: {attempt.outcome}{why} after {took} on {attempt.worker or '?'}{error}")
 
 
 def _result(job: Job[Any]) -> str | None:

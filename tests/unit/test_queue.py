@@ -30,7 +30,7 @@ from winch.errors import (
     UnknownDependency,
 )
 from winch.job import making
-from winch.stores.contract import Enqueued, NewJob, Store
+from winch.stores.contract import ENQUEUE_CHUNK, Enqueued, NewJob, Store
 
 
 def send(user: int, *, body: str = "") -> str:
@@ -174,6 +174,13 @@ def test_many_in_chunks(queue: Queue, store: Store, monkeypatch: pytest.MonkeyPa
     assert [job.args[0] for job in jobs] == list(range(2250))
     assert queue.job_ids == [job.id for job in jobs]
     assert queue.get_job_ids(1500, 3) == [job.id for job in jobs[1500:1503]]
+
+
+def test_the_page_knows_the_size_of_a_chunk() -> None:
+    """How many jobs of `enqueue_many` are refused together stands in docs/jobs.md."""
+    page = (Path(__file__).parents[2] / "docs" / "jobs.md").read_text().replace("\n", " ")
+    assert f"{ENQUEUE_CHUNK} per round trip" in page
+    assert f"refuses the {ENQUEUE_CHUNK} of its round trip" in page
 
 
 def test_a_generator_of_calls_may_enqueue_too(queue: Queue) -> None:

@@ -206,7 +206,7 @@ def test_modules_that_do_not_exist(project: Path) -> None:
     with pytest.raises(DecodeError, match=r"the class nowhere\.Order cannot be found"):
         admission.load_class("nowhere.Order")
     assert "no module 'nowhere'" in (admission.advice("nowhere.f") or "")
-    assert "--allow" in (admission.advice("shopx9.f") or "")  # it is there, but not on this process's path
+    assert admission.advice("shopx9.f") is None  # not on this process's path, but a worker has that folder on its own
     assert "--allow" in (admission.advice("sys.exit") or "")
     assert "--allow" in (admission.advice("__main__.f") or "")
 

@@ -155,7 +155,7 @@ class Admission:
         top = path.partition(".")[0]
         if top == "winch":
             return path.startswith("winch.demo.") or path == DELIVER
-        return any(self._admits_file(file) or _from_source(top, file) for file in _files_of(top))
+        return any(self._admits_file(file) or _from_source(top, file) for file in _files_of(top, self.roots))
 
     def _admits_file(self, file: Path) -> bool:
         if not _INSTALLED.isdisjoint(file.parts) or file.is_relative_to(_stdlib()):
@@ -207,12 +207,20 @@ def _is_missing(top: str, roots: Sequence[Path]) -> bool:
     """Whether there is no such module: not loaded, not on `sys.path`, and not in one of these folders."""
     if top in sys.modules or _spec_of(top) is not None:
         return False
-    return PathFinder.find_spec(top, [str(root) for root in roots]) is None
+    return _spec_below(top, roots) is None
 
 
-def _files_of(top: str) -> list[Path]:
-    """Where a top-level module lives: its file, or its folders if it is a namespace package."""
-    spec = _spec_of(top)
+def _spec_below(top: str, roots: Sequence[Path]) -> ModuleSpec | None:
+    return PathFinder.find_spec(top, [str(root) for root in roots])
+
+
+def _files_of(top: str, roots: Sequence[Path]) -> list[Path]:
+    """Where a top-level module lives: its file, or its folders if it is a namespace package.
+
+    A worker has these roots on its path. Here, where it is asked what a worker would say, they may be missing, as in a
+    script that stands in another folder.
+    """
+    spec = _spec_of(top) or _spec_below(top, roots)
     if spec is None:
         return []
     if spec.has_location and spec.origin:

@@ -81,8 +81,8 @@ class HotVerbs:
         _check_number(jobs)
         if not jobs:
             return Enqueued(self.now(), ())
-        call = call or self._calls.next_call()
         plain = pack_plain_jobs(jobs)
+        call = call or self._calls.next_call()
         ask = (lambda: self._calls.change("enqueue", call, *plain)) if plain else None
         return self._enqueued(jobs, ask, call)
 

@@ -233,6 +233,8 @@ def test_classes_as_data() -> None:
     assert isinstance(shown, Shown)
     assert repr(shown) == "Order(id=7, lines=[Line(price=Decimal('1'), tags=frozenset())], total=0)"
     assert repr(codec.plain_result(codec.dumps_result(Colour.RED, "msgpack"))) == "Colour.RED"
+    assert repr(Shown("scripts/report.py:Order.Kind", "NEW")) == "Kind.NEW"
+    assert repr(Shown("scripts/report.py:Order", (("id", 1),))) == "Order(id=1)"
 
 
 def test_only_admitted_data_classes_are_loaded() -> None:

@@ -61,7 +61,7 @@ class Shown(NamedTuple):
 
     def __repr__(self) -> str:
         """As Python would show it."""
-        name = self.path.rpartition(".")[2]
+        name = self.path.rpartition(":")[2].rpartition(".")[2]  # scripts/report.py:Order, or shop.orders.Order
         data: Any = self.data
         if isinstance(data, tuple):
             fields = cast("tuple[tuple[str, Any], ...]", data)

@@ -165,6 +165,19 @@ def test_a_script_is_loaded_by_its_path(project: Path) -> None:
         admission.resolve("/etc/passwd:send")
 
 
+def test_a_script_that_imports_what_stands_beside_it(project: Path) -> None:
+    """Python finds that while it runs the script, a worker does not: the error says what to do."""
+    (project / "sub").mkdir()
+    (project / "sub" / "beside.py").touch()
+    (project / "sub" / "scriptx.py").write_text("import beside\n")
+    (project / "sub" / "scripty.py").write_text("import nowherex\n")
+    admission = Admission([project])
+    with pytest.raises(ModuleNotFoundError, match=f"No module named 'beside': .* --path {project}/sub$"):
+        admission.resolve("sub/scriptx.py:send")
+    with pytest.raises(ModuleNotFoundError, match="No module named 'nowherex'$"):
+        admission.resolve("sub/scripty.py:send")
+
+
 def test_the_projects_own_functions_run(project: Path) -> None:
     """And those in packages, methods of classes included."""
     (project / "shopx1").mkdir()

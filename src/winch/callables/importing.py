@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import shlex
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -139,7 +141,15 @@ def _load_script(file: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException as error:
         del sys.modules[name]
+        if isinstance(error, ModuleNotFoundError) and _stands_beside(error.name, file):
+            told = f"{error}: it stands beside {file.name}, so start the worker with --path {shlex.quote(str(file.parent))}"
+            raise ModuleNotFoundError(told, name=error.name) from error
         raise
     return module
+
+
+def _stands_beside(module: str | None, script: Path) -> bool:
+    """Whether Python finds a module while it runs the script: then the script's folder is on its path, and not in a worker."""
+    return module is not None and PathFinder.find_spec(module.partition(".")[0], [str(script.parent)]) is not None

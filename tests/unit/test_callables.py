@@ -172,9 +172,9 @@ def test_a_script_that_imports_what_stands_beside_it(project: Path) -> None:
     (project / "sub" / "scriptx.py").write_text("import beside\n")
     (project / "sub" / "scripty.py").write_text("import nowherex\n")
     admission = Admission([project])
-    with pytest.raises(ModuleNotFoundError, match=f"No module named 'beside': .* --path {project}/sub$"):
+    with pytest.raises(ModuleNotFoundError, match=rf"No module named 'beside': .* --path {project}/sub$"):
         admission.resolve("sub/scriptx.py:send")
-    with pytest.raises(ModuleNotFoundError, match="No module named 'nowherex'$"):
+    with pytest.raises(ModuleNotFoundError, match=r"No module named 'nowherex'$"):
         admission.resolve("sub/scripty.py:send")
 
 

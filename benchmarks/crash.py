@@ -212,7 +212,7 @@ def _run(subject: Subject, seconds: float) -> Result:
             server = stack.enter_context(RedisServer(port=True, appendonly=True))
             url = server.tcp_url
         env = environment(url, subject.setting)
-        order = Order("work", str(file), JOBS)
+        order = Order("work", str(file), JOBS, bulk=True)
         producer = [sys.executable, "-m", "benchmarks.peers", subject.name, order.json()]
         subprocess.run(producer, cwd=ROOT, env=env, check=True, timeout=WITHIN, capture_output=True)
         worker = Worker(peer.command(url, subject.setting), env, folder / "worker.log")

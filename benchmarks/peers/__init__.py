@@ -27,7 +27,7 @@ class Order:
     """What to enqueue.
 
     Attributes:
-        job: One of `work.JOBS`, or `work`: the job of the crash.
+        job: One of `work.JOBS`. `work` is the job of the crash.
         file: What the jobs write to.
         jobs: How many.
         bulk: In the way meant for many, else one by one.
@@ -46,12 +46,16 @@ class Order:
     last: float = 0.0
 
     def calls(self) -> Iterator[tuple[Any, ...]]:
-        """The arguments of each job, when it is its turn: file, the time now or when it is due, and the characters."""
+        """The arguments of each job, when it is its turn: file, the time now or when it is due, and the characters.
+
+        Those of `work` are the file and its number.
+        """
         data = (base64.b64encode(os.urandom(self.size))[: self.size].decode(),) if self.size else ()
         began = time.time()
         for number in range(self.jobs):
             due = began + self.first + number / self.jobs * (self.last - self.first)
-            yield (self.file, due if self.last else time.time(), *data)
+            at = due if self.last else time.time()
+            yield (self.file, number) if self.job == "work" else (self.file, at, *data)
             if self.every:
                 time.sleep(self.every)
 
@@ -65,6 +69,9 @@ class Peer(Protocol):
 
     NAME: str
     """For people."""
+
+    VERSION: str
+    """Of the package that is measured."""
 
     PROCESSES: str
     """How many processes one worker of the crash has, and how many jobs it runs at a time."""
@@ -83,10 +90,6 @@ class Peer(Protocol):
 
     def command(self, url: str, setting: str) -> list[str]:
         """The command line of one worker, for the crash."""
-        ...
-
-    def enqueue(self, file: str, jobs: int) -> None:
-        """Put the jobs `work(file, 0)` to `work(file, jobs - 1)` into the store, in the way meant for many jobs."""
         ...
 
     def worker(self, url: str, setting: str, processes: int) -> list[str]:

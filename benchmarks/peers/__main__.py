@@ -14,11 +14,9 @@ from benchmarks.peers import Order, load
 name, text = sys.argv[1:]
 peer, order = load(name), Order(**json.loads(text))
 began, used = time.perf_counter(), time.process_time()
-if order.job == "work":
-    peer.enqueue(order.file, order.jobs)
-elif order.last:
+if order.last:
     peer.send_at(order)
-elif order.bulk:
+elif order.bulk and peer.HAS_BULK:
     peer.send_many(order)
 else:
     peer.send(order)

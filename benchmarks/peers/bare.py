@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.metadata import version
 
 from redis import Redis
 
@@ -14,6 +15,7 @@ from benchmarks.peers import Order
 from benchmarks.peers.work import JOBS, URL
 
 NAME = "LPUSH and BRPOP"
+VERSION = f"by redis-py {version('redis')}"
 STORES = ("redis",)
 SPEEDS = {"default": "nothing is kept"}
 HAS_BULK = False

@@ -7,7 +7,10 @@ const { Queue, Worker } = require(modules + "/bullmq");
 
 const url = new URL(process.env.BENCH_URL);
 const connection = { host: url.hostname, port: Number(url.port), maxRetriesPerRequest: null };
-const safe = process.env.BENCH_SETTING === "safe" ? { lockDuration: 5000, stalledInterval: 5000 } : {};
+const settings = {
+  safe: { lockDuration: 5000, stalledInterval: 5000 },
+  dropped: { removeOnComplete: { count: 0 } },
+}[process.env.BENCH_SETTING] ?? {};
 
 function note(file, what, number) {
   fs.appendFileSync(file, `${what} ${number} ${process.pid} ${(Date.now() / 1000).toFixed(3)}\n`);
@@ -44,7 +47,7 @@ function* calls({ job, file, jobs, size, first, last }) {
   for (let number = 0; number < jobs; number++) {
     const due = began + (first + (number / jobs) * (last - first)) * 1e3;
     const data = job === "work" ? { file, number } : { file, sent: last ? due : now(), ...rest };
-    yield { name: job, data, opts: last ? { delay: Math.round(due - now()) } : {} };
+    yield { name: job, data, opts: last ? { delay: Math.ceil(due - now()) } : {} };
   }
 }
 
@@ -70,7 +73,7 @@ async function main() {
 
 if (command === "worker") {
   const worker = new Worker("bench", ({ name, data }) => functions[name](data), {
-    connection, concurrency: Number(argument || 2), ...safe,
+    connection, concurrency: Number(argument || 2), ...settings,
   });
   worker.on("error", (error) => console.error(error.message));
 } else {

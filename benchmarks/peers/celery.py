@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from importlib.metadata import version
 
 from celery import Celery
 
 from benchmarks.peers import Order
 from benchmarks.peers.work import JOBS, SAFE, SETTING, URL, program
-from benchmarks.peers.work import work as plain
 
 NAME = "Celery"
+VERSION = version("celery")
 PROCESSES = "2 processes, 1 job each"
 STORES = ("redis",)
 SETTINGS = {
@@ -19,11 +20,11 @@ SETTINGS = {
 }
 SPEEDS = {
     "default": "prefork",
-    "fast": "prefork, prefetch 64, no gossip, mingle, heartbeat",
+    "fast": "solo, prefetch 64, no gossip, mingle, heartbeat",
     "late": "prefork, late acknowledgement",
     "threads": "pool of 100 threads",
 }
-HAS_BULK = False
+HAS_BULK = False  # its groups enqueue one by one
 
 app = Celery("benchmarks.peers.celery", broker=URL, backend=URL)
 app.conf.broker_connection_retry_on_startup = True
@@ -36,28 +37,20 @@ if SAFE:
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
     }
-work = app.task(plain, ignore_result=True)
 tasks = {name: app.task(function, ignore_result=name != "echo") for name, function in JOBS.items()}
 
 
-def command(url: str, setting: str) -> list[str]:  # noqa: ARG001
+def command(url: str, setting: str) -> list[str]:
     """A worker of two pool processes."""
-    return [program("celery"), "-A", __name__, "worker", "--concurrency", "2", "--loglevel", "WARNING"]
-
-
-def enqueue(file: str, jobs: int) -> None:
-    """One by one: its groups do so too."""
-    for number in range(jobs):
-        work.delay(file, number)
+    return worker(url, setting, 2)
 
 
 def worker(url: str, setting: str, processes: int) -> list[str]:  # noqa: ARG001
-    """A pool of processes, or of threads: then a hundred."""
-    options = (
-        ["--pool", "threads", "--concurrency", "100"] if setting == "threads" else ["--concurrency", str(processes)]
-    )
-    if setting == "fast":
-        options += ["--prefetch-multiplier", "64", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    """A pool of processes, no pool in the one process that there is, or a hundred threads."""
+    options = {
+        "fast": "--pool solo --prefetch-multiplier 64 --without-gossip --without-mingle --without-heartbeat",
+        "threads": "--pool threads --concurrency 100",
+    }.get(setting, f"--concurrency {processes}").split()
     return [program("celery"), "-A", __name__, "worker", *options, "--loglevel", "WARNING"]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from importlib.metadata import version
 
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
@@ -11,40 +13,33 @@ from dramatiq.results.backends import RedisBackend
 
 from benchmarks.peers import Order
 from benchmarks.peers.work import JOBS, SAFE, URL, program
-from benchmarks.peers.work import work as plain
 
 NAME = "Dramatiq"
+VERSION = version("dramatiq")
 PROCESSES = "2 processes, 8 threads each"
 STORES = ("redis",)
 SETTINGS = {
     "default": "heartbeat timeout 60 s, maintenance with 0.1 % of the commands",
     "safe": "heartbeat timeout 5 s, maintenance with 10 % of the commands",
 }
-SPEEDS = {"default": "8 threads", "fast": "64 threads"}
+SPEEDS = {"default": "8 threads", "fast": "64 threads, prefetch 1,000"}
 HAS_BULK = False
 
 broker = RedisBroker(url=URL, **({"heartbeat_timeout": 5_000, "maintenance_chance": 100_000} if SAFE else {}))
 broker.add_middleware(Results(backend=RedisBackend(url=URL)))
 dramatiq.set_broker(broker)
-work = dramatiq.actor(plain)
 actors = {name: dramatiq.actor(function, store_results=name == "echo") for name, function in JOBS.items()}
 
 
-def command(url: str, setting: str) -> list[str]:  # noqa: ARG001
+def command(url: str, setting: str) -> list[str]:
     """Two processes with the default of eight threads."""
-    return [program("dramatiq"), "--processes", "2", __name__]
-
-
-def enqueue(file: str, jobs: int) -> None:
-    """One by one: there is nothing for many."""
-    for number in range(jobs):
-        work.send(file, number)
+    return worker(url, setting, 2)
 
 
 def worker(url: str, setting: str, processes: int) -> list[str]:  # noqa: ARG001
-    """So many processes."""
-    threads = "64" if setting == "fast" else "8"
-    return [program("dramatiq"), "--processes", str(processes), "--threads", threads, __name__]
+    """So many processes. How many messages they fetch ahead is set by the environment alone."""
+    prefetch, threads = (["env", "dramatiq_queue_prefetch=1000"], "64") if setting == "fast" else ([], "8")
+    return [*prefetch, program("dramatiq"), "--processes", str(processes), "--threads", threads, __name__]
 
 
 def send(order: Order) -> None:
@@ -56,5 +51,5 @@ def send(order: Order) -> None:
 def send_at(order: Order) -> None:
     """One by one, each with its delay."""
     for arguments in order.calls():
-        delay = int((arguments[1] - time.time()) * 1e3)
+        delay = math.ceil((arguments[1] - time.time()) * 1e3)
         actors[order.job].send_with_options(args=arguments, delay=delay)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from importlib.metadata import version
 from itertools import islice
 
 from redis import Redis
 from rq import Queue, Retry
 
 from benchmarks.peers import Order
-from benchmarks.peers.work import JOBS, SAFE, URL, program, work
+from benchmarks.peers.work import JOBS, SAFE, URL, program
 
 NAME = "RQ"
+VERSION = version("rq")
 PROCESSES = "1 process and a child per job"
 STORES = ("redis",)
 SETTINGS = {
@@ -37,14 +39,6 @@ def command(url: str, setting: str) -> list[str]:
     return [program("rq"), "worker", "--url", url, "--quiet", *safe]
 
 
-def enqueue(file: str, jobs: int) -> None:
-    """In bulk."""
-    retry = Retry(max=3) if SAFE else None
-    with Redis.from_url(URL) as client:
-        data = [Queue.prepare_data(work, (file, number), retry=retry) for number in range(jobs)]
-        Queue(connection=client).enqueue_many(data)
-
-
 def worker(url: str, setting: str, processes: int) -> list[str]:
     """One worker, or a pool of them."""
     kind = "rq.worker.Worker" if setting == "default" else "rq.worker.SimpleWorker"
@@ -65,11 +59,12 @@ def send(order: Order) -> None:
 
 def send_many(order: Order) -> None:
     """In bulk, a thousand per call."""
+    function, retry = JOBS[order.job], Retry(max=3) if SAFE else None
     with Redis.from_url(URL) as client:
         queue = Queue(connection=client)
         calls = order.calls()
         while some := list(islice(calls, 1_000)):
-            queue.enqueue_many([Queue.prepare_data(JOBS[order.job], arguments) for arguments in some])
+            queue.enqueue_many([Queue.prepare_data(function, arguments, retry=retry) for arguments in some])
 
 
 def send_at(order: Order) -> None:

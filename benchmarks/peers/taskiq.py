@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import shlex
 from datetime import UTC, datetime
+from importlib.metadata import version
 
 from taskiq import TaskiqScheduler
 from taskiq_redis import ListRedisScheduleSource, RedisAsyncResultBackend, RedisStreamBroker
 
 from benchmarks.peers import Order
-from benchmarks.peers.work import ASYNC_JOBS, SAFE, SETTING, URL, program, work_async
+from benchmarks.peers.work import ASYNC_JOBS, SAFE, SETTING, URL, program
 
 NAME = "taskiq, stream"
+VERSION = f"{version('taskiq')}, taskiq-redis {version('taskiq-redis')}"
 PROCESSES = "2 processes, 100 jobs each"
 STORES = ("redis",)
 SETTINGS = {
@@ -32,42 +34,22 @@ if SETTING == "results":
     broker = broker.with_result_backend(RedisAsyncResultBackend(URL, result_ex_time=500))
 source = ListRedisScheduleSource(URL)
 scheduler = TaskiqScheduler(broker, [source])
-work = broker.task(work_async)
 tasks = {name: broker.task(function) for name, function in ASYNC_JOBS.items()}
 
 
-def command(url: str, setting: str) -> list[str]:  # noqa: ARG001
+def command(url: str, setting: str) -> list[str]:
     """Two processes."""
-    return [program("taskiq"), "worker", f"{__name__}:broker", "--workers", "2", "--log-level", "WARNING"]
-
-
-def enqueue(file: str, jobs: int) -> None:
-    """One by one: there is nothing for many."""
-    asyncio.run(_enqueue(file, jobs))
-
-
-async def _enqueue(file: str, jobs: int) -> None:
-    await broker.startup()
-    for number in range(jobs):
-        await work.kiq(file, number)
-    await broker.shutdown()
+    return worker(url, setting, 2)
 
 
 def worker(url: str, setting: str, processes: int) -> list[str]:  # noqa: ARG001
     """So many processes, with a scheduler beside them where one is wanted."""
-    command = [program("taskiq"), "worker", f"{__name__}:broker", "--workers", str(processes), "--log-level", "WARNING"]
+    taskiq, quiet = shlex.quote(program("taskiq")), "--log-level WARNING"
+    one = f"{taskiq} worker {__name__}:broker --workers {processes} {quiet}"
     if setting != "scheduler":
-        return command
-    beside = [
-        program("taskiq"),
-        "scheduler",
-        f"{__name__}:scheduler",
-        "--update-interval",
-        "1",
-        "--log-level",
-        "WARNING",
-    ]
-    return ["sh", "-c", f"{shlex.join(beside)} & exec {shlex.join(command)}"]
+        return shlex.split(one)
+    beside = f"{taskiq} scheduler {__name__}:scheduler --update-interval 1 {quiet}"
+    return ["sh", "-c", f"{beside} & exec {one}"]
 
 
 def send(order: Order) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 from benchmarks.peers import Order
-from benchmarks.peers.work import ASYNC_JOBS, JOBS, SETTING, URL, program, work
+from benchmarks.peers.work import ASYNC_JOBS, JOBS, SETTING, URL, program
 from winch import Queue, call
-from winch.stores import open_store
 
 NAME = "winch"
+VERSION = version("winch")
 PROCESSES = "2 executors, 1 job each"
 STORES = ("redis", "sqlite")
 SETTINGS = {"default": "worker ttl 30 s"}
@@ -24,16 +25,9 @@ SPEEDS = {
 HAS_BULK = True
 
 
-def command(url: str, setting: str) -> list[str]:  # noqa: ARG001
+def command(url: str, setting: str) -> list[str]:
     """A worker of two executors."""
-    return [program("winch"), "worker", "--url", url, "--processes", "2", "--quiet"]
-
-
-def enqueue(file: str, jobs: int) -> None:
-    """In bulk."""
-    store = open_store(URL)
-    Queue("default", connection=store).enqueue_many(call(work, file, number) for number in range(jobs))
-    store.close()
+    return worker(url, setting, 2)
 
 
 def worker(url: str, setting: str, processes: int) -> list[str]:

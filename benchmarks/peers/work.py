@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -23,6 +24,12 @@ ROOMY_URL = f"{URL}?max_connections=1000"
 def program(name: str) -> str:
     """The path of a command that was installed beside this interpreter."""
     return str(Path(sys.executable).with_name(name))
+
+
+def copies(command: list[str], processes: int) -> list[str]:
+    """A command line that runs so many of a worker that is but one process."""
+    one = shlex.join(command)
+    return command if processes == 1 else ["sh", "-c", f"{f'{one} & ' * (processes - 1)}exec {one}"]
 
 
 # ---- for the crash ----
@@ -105,9 +112,10 @@ async def pause_async(file: str, sent: float) -> None:
     touch(file, sent)
 
 
-JOBS = {"touch": touch, "compute": compute, "echo": echo, "stamp": stamp, "pause": pause}
+JOBS = {"work": work, "touch": touch, "compute": compute, "echo": echo, "stamp": stamp, "pause": pause}
 ASYNC_JOBS = {
-    "touch": touch_async, "compute": compute_async, "echo": echo_async, "stamp": stamp_async, "pause": pause_async,
+    "work": work_async, "touch": touch_async, "compute": compute_async, "echo": echo_async, "stamp": stamp_async,
+    "pause": pause_async,
 }  # fmt: skip
 
 

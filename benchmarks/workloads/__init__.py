@@ -33,6 +33,8 @@ ALSO = {
     "rq pool": {"waiting"},
     "celery fast": {"drain"},
     "celery late": {"drain"},
+    "huey quick": {"latency"},
+    "bullmq dropped": {"drain"},
     "taskiq results": {"payload_1k", "payload_100k"},
     "taskiq scheduler": {"lateness"},
 }
@@ -44,11 +46,13 @@ ONE = {
 }  # fmt: skip
 """One setting of each, where others would say the same again."""
 RESULTS = (ONE | {"taskiq results"}) - {"taskiq default", "bare default"}
-TWO = {"winch default", "rq fast", "celery default", "dramatiq fast", "huey default", "saq fast", "taskiq default"}
-"""Those that can be told to have two processes."""
+TWO = {
+    "winch default", "rq fast", "celery default", "dramatiq fast", "huey default", "saq fast", "taskiq default", "arq fast",
+}  # fmt: skip
+"""Those with two processes, or two workers of one each. BullMQ's jobs are not Python's: they cannot compute the same."""
 ONLY = {
     "enqueue": ONE,
-    "drain2": TWO,
+    "drain2": TWO | {"bullmq fast"},
     "compute": TWO,
     "compute2": TWO,
     "lateness": {

@@ -12,8 +12,6 @@ of its own, nothing saved.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -27,6 +25,7 @@ from redis import Redis
 from rq import Queue as RQQueue
 from rq.job import Job as RQJob
 
+from benchmarks.measure import machine
 from tests.servers import RedisServer
 from winch import Job, Queue, call
 from winch.stores import open_store
@@ -47,7 +46,7 @@ def main() -> int:
             "winch, Redis": lambda: drain_winch_redis(server.url, options.jobs),
             "winch, SQLite": lambda: drain_winch_sqlite(Path(folder), options.jobs),
         }
-        _print_machine(server.url)
+        print(f"{machine()}, RQ {version('rq')}, winch {version('winch')}")
         rates: dict[str, list[float]] = {name: [] for name in subjects}
         for _ in range(options.rounds):
             for name, drain in subjects.items():
@@ -121,15 +120,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rq-jobs", type=int, default=3_000, help="for RQ (3000)")
     parser.add_argument("--rounds", type=int, default=5)
     return parser.parse_args()
-
-
-def _print_machine(url: str) -> None:
-    with Redis.from_url(url) as client:
-        server = client.info("server")["redis_version"]
-    print(
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, Redis {server}, "
-        f"RQ {version('rq')}, winch {version('winch')}"
-    )
 
 
 def _print_ratios(rates: dict[str, list[float]]) -> None:

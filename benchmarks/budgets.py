@@ -1,4 +1,9 @@
-"""What the project asks of itself, held against the figures of one run of `benchmarks.queues`."""
+"""What the project asks of itself, held against the figures of one run of `benchmarks.queues`.
+
+What the other scripts measure is printed by them alone: `enqueue` beside EVALSHA (0.70), `aenqueue` beside one caller of
+redis.asyncio (5) and the flat overhead per job in Redis by `limits`, growth within 20 % by `growth`, a job on `high` within
+50 ms by `fairness`, none undone after a crash by `crash`.
+"""
 
 from __future__ import annotations
 
@@ -113,7 +118,9 @@ REDIS = (
     ),
     _most("bytes per queued job", 380, lambda f: f.ours("memory", "queued")),
     _most("bytes per finished job", 480, lambda f: f.ours("memory", "finished")),
-    _most("client calls per job", 0.012, lambda f: f.ours("calls", "scripts")),
+    _most(
+        "client calls per job", 0.012, lambda f: max(f.ours("calls", "scripts"), f.ours("calls", "round trips")),
+    ),
     _most("longest script of a worker, ms", 2, lambda f: f.ours("calls", "draining")),
     _most("longest script of enqueue_many, ms", 2, lambda f: f.ours("calls", "longest script ms, enqueueing")),
 )  # fmt: skip

@@ -31,6 +31,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.measure import machine
 from benchmarks.peers import NAMES, ROOT, Order, environment, load
 from tests.servers import RedisServer
 
@@ -157,7 +158,7 @@ def main() -> int:
     """Measure and print. Returns the exit code."""
     options = _options()
     subjects = list(_subjects(options))
-    print(f"{JOBS} jobs of 20 ms; {len(subjects)} runs, each {options.rounds} times", flush=True)
+    print(f"{machine()}\n{JOBS} jobs of 20 ms; {len(subjects)} runs, each {options.rounds} times", flush=True)
     results: dict[Subject, list[Result | str]] = {subject: [] for subject in subjects}
 
     def measure(subject: Subject) -> None:
@@ -187,7 +188,7 @@ def _subjects(options: argparse.Namespace) -> Iterator[Subject]:
                 peer = load(name)
             except ImportError as error:
                 if crash == options.crashes[0]:
-                    print(f"skipped: {name} ({error})")
+                    print(f"skipped: {name} ({error})", flush=True)
                 continue
             for store in peer.STORES:
                 if store in options.store and not (crash == "broker" and store == "sqlite"):
@@ -300,7 +301,10 @@ def _print_table(results: dict[Subject, list[Result | str]], seconds: float) -> 
             print(f"no figures: {subject.crash}, {subject.name}, {subject.store}, {subject.setting}: {failed}")
     for name in dict.fromkeys(subject.name for subject in results):
         peer = load(name)
-        print(f"{peer.NAME}: {peer.PROCESSES}. " + "; ".join(f"{key}: {what}" for key, what in peer.SETTINGS.items()))
+        print(
+            f"{peer.NAME} {peer.VERSION}: {peer.PROCESSES}. "
+            + "; ".join(f"{key}: {what}" for key, what in peer.SETTINGS.items())
+        )
 
 
 def _cell(values: list[float]) -> str:

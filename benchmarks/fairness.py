@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.measure import percentile, table
+from benchmarks.measure import machine, percentile, table
 from benchmarks.peers.work import append, program
 from tests.servers import RedisServer
 from winch import Queue, call
@@ -38,6 +38,7 @@ def work(file: str, seconds: float) -> None:
 
 def main() -> int:
     """Measure and print. Returns the exit code."""
+    print(f"{machine()}\n")
     rows: list[tuple[str, ...]] = []
     with RedisServer() as server, tempfile.TemporaryDirectory() as folder:
         for store, url in (("Redis", server.url), ("SQLite", f"sqlite:///{folder}/jobs.db")):

@@ -22,7 +22,7 @@ from pathlib import Path
 from redis import Redis
 
 from benchmarks.loops import drain, enlist
-from benchmarks.measure import table
+from benchmarks.measure import machine, table
 from tests.servers import RedisServer
 from winch import JobStatus, Queue, call
 from winch.stores import open_store
@@ -44,6 +44,7 @@ def main() -> int:
     parser.add_argument("--queues", nargs="+", type=int, default=[1, 100, 1_000])
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
+    print(machine())
     for name, new_store in (("Redis", _redis), ("SQLite", _sqlite)):
         for sizes in ([(jobs, 1) for jobs in options.jobs], [(10_000, queues) for queues in options.queues]):
             rounds = [[_measured(new_store, *size) for size in sizes] for _ in range(options.rounds)]

@@ -3,6 +3,7 @@
     make bench BENCH=limits [ARGS='--rounds 5']
 
 Each line is measured in turn in every round; the medians are printed, and the ratio to the line that the group names first.
+Every client has made its connections and a first call before its time is taken.
 Redis is private and on a Unix socket, for all alike; the database is a new file. Last comes what a job takes in Redis above its
 payload and its result. The floor beneath the latency is `bare` in benchmarks.queues.
 """
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from redis.asyncio import Redis as AsyncRedis
 from rq import Queue as RQQueue
 
 from benchmarks.loops import bare_table, claim_and_settle, drain, enlist, insert, put, rate, redis_benchmark
-from benchmarks.measure import table
+from benchmarks.measure import machine, table
 from benchmarks.noop import noop
 from tests.servers import RedisServer
 from winch import Queue, call
@@ -48,6 +50,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
+    print(f"{machine()}, RQ {version('rq')}, winch {version('winch')}")
     with RedisServer() as server, tempfile.TemporaryDirectory() as folder:
         groups = _groups(server.url, Path(folder)) | _loops(server, Path(folder))
         rates = _measure(groups, server.url, rounds)
@@ -176,6 +179,7 @@ def _evalsha(url: str) -> float:
 
 def _lpush(url: str) -> float:
     with Redis.from_url(url) as client:
+        client.ping()
         return rate(ONE_BY_ONE, lambda: [client.lpush("list", b"x" * 150) for _ in range(ONE_BY_ONE)])
 
 
@@ -188,6 +192,7 @@ def _enqueue(url: str) -> float:
 def _enqueue_rq(url: str) -> float:
     with Redis.from_url(url) as client:
         queue = RQQueue(connection=client)
+        queue.enqueue(noop)
         return rate(ONE_BY_ONE, lambda: [queue.enqueue(noop) for _ in range(ONE_BY_ONE)])
 
 
@@ -205,6 +210,7 @@ def _enqueue_many(url: str) -> float:
 def _enqueue_many_rq(url: str) -> float:
     with Redis.from_url(url) as client:
         queue = RQQueue(connection=client)
+        queue.enqueue(noop)
         return rate(BULK, lambda: queue.enqueue_many([RQQueue.prepare_data(noop) for _ in range(BULK)]))
 
 
@@ -215,6 +221,7 @@ async def _async_set(url: str, callers: int = CALLERS, sets: int = BULK) -> floa
             for _ in range(sets // callers):
                 await client.set("key", b"x" * 150)
 
+        await asyncio.gather(*(client.ping() for _ in range(callers)))
         return await _together(caller, callers, sets)
 
 

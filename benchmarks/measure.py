@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import os
+import platform
+import subprocess
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
+from tests.servers import find_redis_server
+
 TICK = os.sysconf("SC_CLK_TCK")
+
+
+def machine() -> str:
+    """Its cores, and the versions of what all queues share."""
+    server = find_redis_server()
+    redis = "none"
+    if server is not None:
+        redis = subprocess.run([server, "--version"], capture_output=True, text=True, check=True).stdout
+        redis = redis.partition("v=")[2].split()[0]
+    clients = f"redis-py {version('redis')}, hiredis {version('hiredis')}"
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}, Redis {redis}, {clients}"
 
 
 def tree(pid: int) -> set[int]:

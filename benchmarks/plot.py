@@ -17,14 +17,18 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 
-from benchmarks.peers import load
 from benchmarks.queues import Line, medians, read
 from benchmarks.workloads import Figures
 
-OURS, OUR_STORE = "#2f6f4f", "#8fbfa5"
-THEIRS, THEIR_STORE = "#8a929b", "#c9ced4"
+OURS, THEIRS = "#2f6f4f", "#8a929b"
+NAMED = {
+    "winch": "winch", "rq": "RQ (SimpleWorker)", "celery": "Celery", "dramatiq": "Dramatiq", "huey": "Huey", "saq": "SAQ",
+    "taskiq": "taskiq", "arq": "arq", "bullmq": "BullMQ",
+}  # fmt: skip
+STORES = {"redis": "Redis", "sqlite": "SQLite"}
 NOT_COMPARED = {"dropped", "logged"}
-"""Settings that only winch was measured at, or that only add a cost."""
+"""Settings that keep nothing, which few have, or that only add a cost."""
+PLAIN = StrMethodFormatter("{x:,g}")
 STYLE = {"svg.fonttype": "none", "font.family": "sans-serif", "svg.hashsalt": "winch"}
 
 Bar = tuple[str, bool, Figures]
@@ -54,20 +58,25 @@ def _draw_drain(lines: list[Line]) -> Any:
     rates = [figures["jobs/s"] for _, _, figures in bars]
     drawn = axes.barh(range(len(bars)), rates, color=[OURS if is_ours else THEIRS for _, is_ours, _ in bars])
     axes.bar_label(drawn, labels=[f"{rate:,.0f}" for rate in rates], padding=4, fontsize=9)
+    axes.xaxis.set_major_formatter(PLAIN)
     axes.set_xlim(right=max(rates, default=1) * 1.15)
     return _finished(figure, bars)
 
 
 def _draw_cost(lines: list[Line]) -> Any:
     bars = _best(lines, "drain", "us per job", is_most=False)
-    figure, axes = _axes(bars, "us of processor time per no-op job (log scale), the store's part pale")
+    figure, axes = _axes(
+        bars, "us of processor time per no-op job (log scale): dot all, ring the part of the Redis server"
+    )
     for place, (_, is_ours, figures) in enumerate(bars):
         total, store = figures["us per job"], figures["of the store"]
-        axes.barh(place, total, color=OUR_STORE if is_ours else THEIR_STORE)
-        axes.barh(place, total - store, color=OURS if is_ours else THEIRS)
-        axes.annotate(f"{total:,.0f}", (total, place), (4, -3), textcoords="offset points", fontsize=9)
+        color = OURS if is_ours else THEIRS
+        axes.plot(total, place, "o", color=color, markersize=8)
+        if store:
+            axes.plot(store, place, "o", color=color, markersize=6, fillstyle="none")
+        axes.annotate(f"{total:,.0f}", (total, place), (8, -3), textcoords="offset points", fontsize=9)
     _scale(axes)
-    axes.set_xlim(left=10, right=max((figures["us per job"] for _, _, figures in bars), default=1) * 2)
+    axes.set_xlim(right=max((figures["us per job"] for _, _, figures in bars), default=1) * 2)
     return _finished(figure, bars)
 
 
@@ -96,12 +105,7 @@ def _best(lines: list[Line], workload: str, figure: str, *, is_most: bool) -> li
         if known is None or sign * figures[figure] > sign * known[figure]:
             best[queue, store] = figures
     ordered = sorted(best.items(), key=lambda item: sign * item[1][figure])
-    return [(_name(queue, store), queue == "winch", figures) for (queue, store), figures in ordered]
-
-
-def _name(queue: str, store: str) -> str:
-    name = "RQ (SimpleWorker)" if queue == "rq" else load(queue).NAME.split(",")[0]
-    return f"{name}, {'SQLite' if store == 'sqlite' else 'Redis'}"
+    return [(f"{NAMED[queue]}, {STORES[store]}", queue == "winch", figures) for (queue, store), figures in ordered]
 
 
 def _axes(bars: list[Bar], label: str) -> tuple[Any, Any]:
@@ -115,7 +119,7 @@ def _axes(bars: list[Bar], label: str) -> tuple[Any, Any]:
 def _scale(axes: Any) -> None:
     """A log scale with plain numbers at the powers of ten."""
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    axes.xaxis.set_major_formatter(PLAIN)
     axes.xaxis.set_minor_locator(NullLocator())
 
 

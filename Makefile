@@ -1,7 +1,7 @@
 # `make` alone prints the targets. Stamps inside .venv make repeated runs quick.
 
 PYTHON ?= python3
-BENCH  ?= against_rq
+BENCH  ?= queues
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -48,7 +48,7 @@ format: $(VENV)/.dev ## repair what lint and formatting can repair
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.bench ## measure winch against RQ (BENCH=queues: against every queue; crash, outage, limits, growth, fairness; ARGS)
+bench: $(VENV)/.bench ## measure winch beside every other queue, 20 min (ARGS=--quick: 2 min; BENCH=against_rq, crash, outage, limits, growth, fairness)
 	@server="$$($(BIN)/python tools/find_redis.py || true)"; \
 	WINCH_REDIS_SERVER="$$server" $(BIN)/python -m benchmarks.$(BENCH) $(ARGS)
 

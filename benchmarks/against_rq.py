@@ -1,6 +1,6 @@
 """Drain no-op jobs with one `winch worker` and with RQ's SimpleWorker, in one run, and print the ratios.
 
-    make bench [ARGS='--jobs 20000 --rq-jobs 3000 --rounds 5']
+    make bench BENCH=against_rq [ARGS='--jobs 20000 --rq-jobs 3000 --rounds 5']
 
 Each measurement pre-loads its jobs, starts the worker as its users do, waits until it has ended by itself (`--burst`),
 and takes the time from the start of the first job to the end of the last, as the jobs' own records tell it. So the

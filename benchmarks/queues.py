@@ -1,6 +1,6 @@
 """winch beside the queues that one would otherwise pick: one machine, one run.
 
-    make bench BENCH=queues ARGS='--json FILE'        everything, once: some 20 minutes
+    make bench ARGS='--json FILE'        everything, once: some 20 minutes
     python -m benchmarks.queues --workloads drain latency --peers winch rq huey
     python -m benchmarks.queues --quick               a tenth of the jobs: shows that it runs, and no more
     python -m benchmarks.queues --table FILE          the tables of an earlier run

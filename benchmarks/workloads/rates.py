@@ -25,7 +25,7 @@ def drain(site: Site) -> dict[str, float]:
 
 
 def drain2(site: Site) -> dict[str, float]:
-    """The same with two processes."""
+    """No-op jobs that each write a byte, by two processes of one worker, or two workers."""
     return _drain(site, 2)
 
 
@@ -35,7 +35,7 @@ def compute(site: Site) -> dict[str, float]:
 
 
 def compute2(site: Site) -> dict[str, float]:
-    """The same with two processes."""
+    """Jobs that compute for some 0.2 ms each, by two processes."""
     return _compute(site, 2)
 
 
@@ -85,7 +85,7 @@ def payload_1k(site: Site) -> dict[str, float]:
 
 
 def payload_100k(site: Site) -> dict[str, float]:
-    """The same with 100 kB."""
+    """Jobs that are given 100 kB and return it: enqueued one by one, then drained by one worker."""
     return _payload(site, LARGE, site.scaled(500))
 
 

@@ -12,9 +12,10 @@ from typing import Any
 from winch.states import JobStatus
 from winch.stores.contract import TURN_BATCH, TURN_BYTES, Claim, Held, JobRecord
 from winch.stores.sqlite.codes import CODES
-from winch.stores.sqlite.features import ATTEMPTS, GROUPED, LIMITED, SNAPSHOT
+from winch.stores.sqlite.features import ATTEMPTS, GROUPED, LIMITED, PAYLOAD, SNAPSHOT
 from winch.stores.sqlite.grouping import joined
 from winch.stores.sqlite.limits import admit, block
+from winch.stores.sqlite.payloads import payload_of
 from winch.stores.sqlite.queues import as_names, with_queued
 from winch.stores.sqlite.records import snapshot_of
 from winch.stores.sqlite.settle import Seat, begin
@@ -120,6 +121,8 @@ def _claim_before(
 ) -> Claim:
     token, id, queue, payload, meta, created, rank = row
     fails, attempts, crashes, parent, repeats, group = _only_some(tx, number, features)
+    if features & PAYLOAD:
+        payload = payload_of(tx, number)
     known = token, id, queue, payload, meta, suspect == 1, fails, attempts, crashes, created, queued
     return Claim(*known, then - queued, rank, parent, repeats, group)
 
@@ -170,6 +173,8 @@ def _hand_out(
         if size > TURN_BYTES or hand.cleared == SCAN:
             hand.more = True
             break
+        if features & PAYLOAD:
+            payload = payload_of(tx, number)
         damaged = type(payload) is not bytes or type(meta) is not bytes
         if damaged or (over and not suspect):
             useless.append((number, damaged))

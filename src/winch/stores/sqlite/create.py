@@ -11,9 +11,10 @@ from winch.errors import DuplicateJob, UnknownDependency
 from winch.states import JobStatus
 from winch.stores.contract import NewJob
 from winch.stores.sqlite.codes import CODES, is_ended
-from winch.stores.sqlite.features import AT_FRONT, CALLBACKS, CHILDREN, GROUPED, LIMITED, PARENTS
+from winch.stores.sqlite.features import AT_FRONT, CALLBACKS, CHILDREN, GROUPED, LIMITED, PARENTS, PAYLOAD
 from winch.stores.sqlite.grouping import group_number, hold_group, join, rest
 from winch.stores.sqlite.limits import hold
+from winch.stores.sqlite.payloads import LARGE, keep_payload
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import attempt, end, jobs
 from winch.stores.sqlite.transaction import Transaction, as_array, blob
@@ -171,9 +172,11 @@ def _row(tx: Transaction, plan: Plan) -> tuple[object, ...]:
     created_at = max(tx.now, plan.replaces.created_at + 1) if plan.replaces else tx.now
     tx.jobs += 1
     tx.count(job.queue, state, 1)
-    identity = (tx.jobs, job.id, job.queue, state, _features(plan), job.priority, score, job.max_crashes)
+    features = _features(plan)
+    identity = (tx.jobs, job.id, job.queue, state, features, job.priority, score, job.max_crashes)
     times = (created_at, enqueued_at, due_at, job.ttl, job.result_ttl, job.failure_ttl)
-    return (*identity, *times, len(plan.unmet), job.on_failure, blob(job.payload), blob(job.meta))
+    payload = b"" if features & PAYLOAD else blob(job.payload)
+    return (*identity, *times, len(plan.unmet), job.on_failure, payload, blob(job.meta))
 
 
 def _features(plan: Plan) -> int:
@@ -190,15 +193,18 @@ def _features(plan: Plan) -> int:
         features |= AT_FRONT
     if job.limits:
         features |= LIMITED
+    if len(job.payload) > LARGE:
+        features |= PAYLOAD
     return features
 
 
 def _has_sides(job: NewJob) -> bool:
-    return bool(job.callbacks or job.parents or job.limits or job.error)
+    return bool(job.callbacks or job.parents or job.limits or job.error or len(job.payload) > LARGE)
 
 
 def _write_sides(tx: Transaction, number: int, plan: Plan) -> None:
     """What only some jobs have."""
+    keep_payload(tx, number, plan.job.payload)
     rows = [(number, place, each.event, each.each, each.payload) for place, each in enumerate(plan.job.callbacks)]
     tx.db.executemany(q.write_callback, rows)
     hold(tx, number, plan.job.queue, plan.job.limits)

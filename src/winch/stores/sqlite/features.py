@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ATTEMPTS", "AT_FRONT", "CALLBACKS", "CHILDREN", "GROUPED", "LIMITED", "PARENTS", "SNAPSHOT"]
+__all__ = ["ATTEMPTS", "AT_FRONT", "CALLBACKS", "CHILDREN", "GROUPED", "LIMITED", "PARENTS", "PAYLOAD", "SNAPSHOT"]
 
 CALLBACKS = 1
 """It has rows in `callbacks`."""
@@ -18,5 +18,7 @@ AT_FRONT = 16
 """It waits, and will join the front of its queue."""
 LIMITED = 32
 """It has rows in `limits`."""
+PAYLOAD = 128
+"""It has a row in `payloads`, and nothing in `jobs.payload`."""
 ATTEMPTS = 256
 """It has rows in `attempts`."""

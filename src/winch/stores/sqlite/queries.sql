@@ -364,6 +364,12 @@ INSERT INTO jobs (number, id, queue, state, features, priority, score, max_crash
                   result_ttl, failure_ttl, pending, on_failure, payload, meta)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
+-- name: write_payload
+INSERT INTO payloads (job, payload) VALUES (?, ?)
+
+-- name: payload_of
+SELECT payload FROM payloads WHERE job = ?
+
 -- name: write_callback
 INSERT INTO callbacks (job, place, event, each, payload) VALUES (?, ?, ?, ?, ?)
 

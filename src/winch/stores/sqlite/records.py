@@ -9,8 +9,9 @@ import ormsgpack
 from winch.states import ENDED, JobStatus
 from winch.stores.contract import HISTORY, AttemptRecord, JobRecord
 from winch.stores.sqlite.codes import STATES
-from winch.stores.sqlite.features import GROUPED, LIMITED, SNAPSHOT
+from winch.stores.sqlite.features import GROUPED, LIMITED, PAYLOAD, SNAPSHOT
 from winch.stores.sqlite.limits import limits_of
+from winch.stores.sqlite.payloads import payload_of
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.transaction import FOREVER, Snapshot, as_array
 
@@ -57,6 +58,8 @@ def _histories(at: Snapshot, numbers: list[int]) -> dict[int, list[tuple[int, At
 def _record(at: Snapshot, row: tuple[Any, ...], attempts: list[tuple[int, AttemptRecord]]) -> JobRecord:
     number, features, *values = row
     fields = dict(zip(_COLUMNS, values, strict=True))
+    if features & PAYLOAD:
+        fields["payload"] = payload_of(at, number)
     state = STATES.get(fields["state"])
     if state is None or not all(isinstance(fields[name], bytes) for name in ("payload", "meta", "progress", "result")):
         return _damaged(at, fields)

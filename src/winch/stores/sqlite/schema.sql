@@ -68,6 +68,12 @@ CREATE INDEX scheduled ON jobs (queue, due_at)              WHERE state = {sched
 CREATE INDEX waiting   ON jobs (queue, state)               WHERE state BETWEEN {deferred} AND {blocked};
 CREATE INDEX ended     ON jobs (queue, state, expires_at)   WHERE state >= {finished};
 
+-- Large payloads (payloads.py), written once.
+CREATE TABLE payloads (
+    job     INTEGER PRIMARY KEY,
+    payload BLOB NOT NULL
+);
+
 -- Ended runs, the newest ten. The run that finished a job has no row: the job's own row says it all.
 CREATE TABLE attempts (
     job        INTEGER NOT NULL,
@@ -129,6 +135,7 @@ CREATE INDEX slots    ON limits (key)               WHERE role = 3;
 -- longer than the deletion itself.
 CREATE TRIGGER sides AFTER DELETE ON jobs WHEN old.features > 0
 BEGIN
+    DELETE FROM payloads WHERE job = old.number;
     DELETE FROM attempts WHERE job = old.number;
     DELETE FROM callbacks WHERE job = old.number;
     DELETE FROM snapshots WHERE job = old.number;

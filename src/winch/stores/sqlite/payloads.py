@@ -1,0 +1,22 @@
+"""Large payloads: a table of their own, for each step of a job writes its row anew from end to end."""
+
+from __future__ import annotations
+
+from winch.stores.sqlite.sql import q
+from winch.stores.sqlite.transaction import Snapshot, Transaction
+
+__all__ = ["LARGE", "keep_payload", "payload_of"]
+
+LARGE = 1_000
+"""Bytes up to which a payload stands in its job's row: half a page. To write more than that anew costs more than a second row."""
+
+
+def keep_payload(tx: Transaction, job: int, payload: bytes) -> None:
+    """Write the payload of a new job (its number) if it is large; the job's features say so, and its row has none."""
+    if len(payload) > LARGE:
+        tx.db.execute(q.write_payload, (job, payload))
+
+
+def payload_of(at: Snapshot, job: int) -> bytes | None:
+    """The large payload of a job (its number). None: the database is damaged."""
+    return at.one(q.payload_of, job)

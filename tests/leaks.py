@@ -1,16 +1,29 @@
-"""Finds Redis keys that nothing will ever remove.
+"""Finds Redis keys and SQLite rows that nothing will ever remove.
 
 Every key has a TTL, is bounded, or is owned by a live record that removes it (section 5 of the design). The families
-of the last two kinds are listed in `OWNED`, each with who removes its keys.
+of the last two kinds are listed in `OWNED`, each with who removes its keys. In SQLite a row of a side table goes with its job.
 """
 # redis-py leaves **kwargs without a type, so strict pyright cannot know its methods in full:
 # pyright: reportUnknownMemberType=false
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from typing import cast
 
 from redis import Redis
+
+SIDES: dict[str, str] = {
+    "payloads": "job",
+    "attempts": "job",
+    "callbacks": "job",
+    "snapshots": "job",
+    "children": "child",
+    "limits": "job",
+    "members": "job",
+}
+"""The side tables of SQLite, and the column that holds the number of a job."""
 
 # A regular expression over the whole key (namespace included) for each family, and in a comment who ends it.
 OWNED: tuple[str, ...] = (
@@ -44,3 +57,12 @@ def _is_owned(key: str) -> bool:
 
 def _text(name: bytes | str) -> str:
     return name if isinstance(name, str) else name.decode(errors="backslashreplace")
+
+
+def orphaned_rows(path: str) -> list[str]:
+    """Returns the side tables of an SQLite store that have rows of jobs which are gone."""
+    with closing(sqlite3.connect(path)) as database:
+        return [table for table, job in SIDES.items() if database.execute(_ORPHAN.format(table, job)).fetchone()]
+
+
+_ORPHAN = "SELECT 1 FROM {} WHERE {} NOT IN (SELECT number FROM jobs) LIMIT 1"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import count, pairwise
 from typing import Any, TypeVar
 
+from tests.leaks import orphaned_rows
 from winch.ids import new_id
 from winch.states import ENDED, STATES, JobStatus
 from winch.stores.contract import (
@@ -30,6 +31,7 @@ from winch.stores.contract import (
     Waiter,
     WorkerInfo,
 )
+from winch.stores.sqlite import SQLiteStore
 
 T = TypeVar("T")
 S = JobStatus
@@ -290,6 +292,8 @@ def check_consistent(store: Store) -> None:
             assert all(found.reason == "undecodable" or is_sound(found) for found in records)
             check_order(state, records)
     check_groups(store)
+    if isinstance(store, SQLiteStore):
+        assert orphaned_rows(store.place) == [], "a job left something behind"
 
 
 def check_groups(store: Store) -> None:

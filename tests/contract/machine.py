@@ -93,7 +93,9 @@ MISCHIEF = {"turn": 8, "enqueue": 3, "control": 4, "cron": 2, "group": 2, "beat"
 METAS = (b"noted", b"\xff\0", b"")
 CLIENTS: tuple[str, ...] = ("c1", "c2", "c3", "c4")
 GROUPS = ("g", "h")
-DONE = b"done"  # no rolled payload is as long
+DONE = b"done"  # no rolled payload is like it
+LARGE = bytes(range(256)) * 6
+"""A payload or a result that SQLite keeps apart, and that takes more than a page with a job."""
 KIND = {"finished": 4, "failed": 2, "retry": 2, "returned": 1, "stopped": 1, "repeat": 1}
 PLAIN = 0.4
 """So often all that ends has finished, and so often nothing begins: the turns that most are."""
@@ -200,7 +202,7 @@ class StoreBesideModel(RuleBasedStateMachine):
             kind,
             reason=REASONS.get(kind, ""),
             run=dice.randrange(4),
-            result=dice.choice([b"", b"r"]),
+            result=dice.choice([b"", b"r", b"r", LARGE]),
             detail=dice.choice([b"", b"d"]),
             delay=dice.choice([0] * 7 + [FAR]),
             counts=dice.hit(0.7),
@@ -276,7 +278,7 @@ class StoreBesideModel(RuleBasedStateMachine):
         return NewJob(
             one,
             dice.choice(QUEUES),
-            dice.randbytes(dice.randrange(4)),
+            LARGE if dice.hit(0.1) else dice.randbytes(dice.randrange(4)),
             priority=dice.choice([0, 0, 0, 1, -1]),
             at_front=dice.hit(0.2),
             delay=dice.choice([0] * 15 + [FAR]),

@@ -94,8 +94,8 @@ METAS = (b"noted", b"\xff\0", b"")
 CLIENTS: tuple[str, ...] = ("c1", "c2", "c3", "c4")
 GROUPS = ("g", "h")
 DONE = b"done"  # no rolled payload is like it
-LARGE = bytes(range(256)) * 6
-"""A payload or a result that SQLite keeps apart, and that takes more than a page with a job."""
+LARGE = bytes(range(256)) * 9
+"""A payload or a result that takes more than a page of SQLite, which keeps such payloads apart."""
 KIND = {"finished": 4, "failed": 2, "retry": 2, "returned": 1, "stopped": 1, "repeat": 1}
 PLAIN = 0.4
 """So often all that ends has finished, and so often nothing begins: the turns that most are."""

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.helpers import S, add, job, lane, put, record
+from tests.contract.helpers import S, add, job, lane, outcome, put, record
 from tests.leaks import SIDES, orphaned_rows
+from winch.stores.contract import OutcomeKind
 from winch.stores.sqlite import SQLiteStore
 from winch.stores.sqlite.payloads import LARGE
 
@@ -37,9 +38,9 @@ def test_no_step_writes_it_again(store: SQLiteStore) -> None:
     put(store, *(job(bytes(200_000)) for _ in range(10)))
     executor = lane(store)
     before = journal(store)
-    for kind in ("retry", "finished"):
-        for claim in executor.claim():
-            executor.settle(claim, kind)
+    kinds: tuple[OutcomeKind, ...] = ("retry", "finished")
+    for kind in kinds:
+        executor.turn(*(outcome(claim, kind) for claim in executor.claim()))
     assert store.counts()["q"][S.FINISHED] == 10
     assert journal(store) - before < 200_000
 

@@ -16,6 +16,7 @@ from tests.contract.helpers import (
     ids,
     job,
     lane,
+    outcome,
     put,
     record,
     run,
@@ -112,6 +113,17 @@ def test_a_turn_that_settles_is_repeated(store: Store, payload: bytes, result: b
         assert executor.settle(claim, result=result)
         executor.again(room=0)
     assert [(found.payload, found.result) for found in (record(store, one) for one in added)] == [(payload, result)] * 3
+
+
+@pytest.mark.parametrize("every", [1, 2, 5, 100])
+def test_results_of_one_turn(store: Store, every: int) -> None:
+    """A turn settles large and small results side by side, each with its own job."""
+    results = [filled(3_000 if number % every == 0 else 3, number) for number in range(60)]
+    added = put(store, *(job() for _ in results))
+    executor = lane(store)
+    claims = executor.take(*added)
+    executor.turn(*(outcome(claim, result=result) for claim, result in zip(claims, results, strict=True)))
+    assert [found and found.result for found in store.get(added)] == results
 
 
 def test_repeats_replace_the_result(store: Store, payload: bytes, result: bytes) -> None:

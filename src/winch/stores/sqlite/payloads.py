@@ -8,7 +8,8 @@ from winch.stores.sqlite.transaction import Snapshot, Transaction
 __all__ = ["LARGE", "keep_payload", "payload_of"]
 
 LARGE = 1_000
-"""Bytes up to which a payload stands in its job's row: half a page. To write more than that anew costs more than a second row."""
+"""Bytes up to which a payload stands in its job's row: half a page. To write more than that anew costs more than a second row.
+A result needs none: the end is the last that is written of a job, or the next run replaces it."""
 
 
 def keep_payload(tx: Transaction, job: int, payload: bytes) -> None:

@@ -14,6 +14,7 @@ from winch.states import JobStatus
 from winch.stores.contract import TURN_BATCH, Held, Outcome
 from winch.stores.sqlite.features import CALLBACKS, CHILDREN, GROUPED, LIMITED
 from winch.stores.sqlite.limits import return_tokens
+from winch.stores.sqlite.payloads import LARGE
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.steps import FINISHED, Job, attempt, call_back, end, expiry, give_back, jobs, queue, schedule
 from winch.stores.sqlite.transaction import Transaction, as_array, blob
@@ -66,6 +67,7 @@ def settle(tx: Transaction, seat: Seat, outcomes: Sequence[Outcome]) -> list[int
     """
     held = {row[0]: row for row in tx.db.execute(q.claims_held, (seat.number,))} if outcomes else {}
     plain: list[tuple[object, ...]] = []
+    large: list[tuple[object, ...]] = []
     names: list[str] = []
     dropped: list[int] = []
     late: list[int] = []
@@ -87,10 +89,11 @@ def settle(tx: Transaction, seat: Seat, outcomes: Sequence[Outcome]) -> list[int
         elif ttl:
             ended = tx.now - age
             names.append(name)
-            plain.append((number, reason, ended - run, ended, expiry(tx.now, ttl), blob(result)))
+            rows = plain if len(result) <= LARGE else large
+            rows.append((number, reason, ended - run, ended, expiry(tx.now, ttl), blob(result)))
         else:
             dropped.append(number)
-    _finish(tx, plain)
+    _finish(tx, plain, large)
     for name, more in Counter(names).items():
         tx.count(name, FINISHED, more)
     if dropped:
@@ -100,7 +103,10 @@ def settle(tx: Transaction, seat: Seat, outcomes: Sequence[Outcome]) -> list[int
     return late
 
 
-def _finish(tx: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
+def _finish(tx: Transaction, rows: Sequence[tuple[object, ...]], large: Sequence[tuple[object, ...]]) -> None:
+    """The statement for a batch copies all that it is given before it writes: those with large results go without it."""
+    if large:
+        tx.db.executemany(q.finish_job, large)
     if len(rows) < FEW:
         tx.db.executemany(q.finish_job, rows)
         return

@@ -57,8 +57,13 @@ def result(payload: bytes) -> bytes:
 def test_while_it_waits(store: Store, payload: bytes) -> None:
     """A payload can be read in every state in which a job waits, beside small ones."""
     small, parent = put(store, job(), job())
-    options = ({}, {"delay": 60_000}, {"parents": (parent,)}, {"error": b"elsewhere"})
-    added = put(store, *(job(payload, **each) for each in options))
+    waiting = (
+        job(payload),
+        job(payload, delay=60_000),
+        job(payload, parents=(parent,)),
+        job(payload, error=b"elsewhere"),
+    )
+    added = put(store, *waiting)
     assert states(store, *added) == ["queued", "scheduled", "deferred", "failed"]
     assert [found and found.payload for found in store.get([small, *added])] == [b"payload", *[payload] * 4]
     assert ids(store, "q", S.QUEUED) == [small, parent, added[0]]
@@ -286,7 +291,8 @@ def test_its_time_is_over(store: Store, payload: bytes) -> None:
 
 def test_removal(store: Store, payload: bytes, result: bytes) -> None:
     """Jobs can be deleted in any state, their queue emptied; what has expired goes with the next beat."""
-    added = put(store, *(job(payload, **each) for each in ({}, {}, {"delay": 60_000}, {"error": b"elsewhere"})))
+    every = job(payload), job(payload), job(payload, delay=60_000), job(payload, error=b"elsewhere")
+    added = put(store, *every)
     executor = lane(store)
     executor.settle(executor.one(), result=result)
     executor.one()

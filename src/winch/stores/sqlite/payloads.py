@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from winch.stores.sqlite.sql import q
 from winch.stores.sqlite.transaction import Snapshot, Transaction
 
@@ -18,6 +20,6 @@ def keep_payload(tx: Transaction, job: int, payload: bytes) -> None:
         tx.db.execute(q.write_payload, (job, payload))
 
 
-def payload_of(at: Snapshot, job: int) -> bytes | None:
-    """The large payload of a job (its number). None: the database is damaged."""
+def payload_of(at: Snapshot, job: int) -> Any:
+    """The large payload of a job (its number): like any column, something else than bytes if the database is damaged."""
     return at.one(q.payload_of, job)

@@ -172,11 +172,13 @@ def _row(tx: Transaction, plan: Plan) -> tuple[object, ...]:
     created_at = max(tx.now, plan.replaces.created_at + 1) if plan.replaces else tx.now
     tx.jobs += 1
     tx.count(job.queue, state, 1)
-    features = _features(plan)
+    features, payload = _features(plan), job.payload
+    if len(payload) > LARGE:
+        keep_payload(tx, tx.jobs, payload)
+        features, payload = features | PAYLOAD, b""
     identity = (tx.jobs, job.id, job.queue, state, features, job.priority, score, job.max_crashes)
     times = (created_at, enqueued_at, due_at, job.ttl, job.result_ttl, job.failure_ttl)
-    payload = b"" if features & PAYLOAD else blob(job.payload)
-    return (*identity, *times, len(plan.unmet), job.on_failure, payload, blob(job.meta))
+    return (*identity, *times, len(plan.unmet), job.on_failure, blob(payload), blob(job.meta))
 
 
 def _features(plan: Plan) -> int:
@@ -193,18 +195,15 @@ def _features(plan: Plan) -> int:
         features |= AT_FRONT
     if job.limits:
         features |= LIMITED
-    if len(job.payload) > LARGE:
-        features |= PAYLOAD
     return features
 
 
 def _has_sides(job: NewJob) -> bool:
-    return bool(job.callbacks or job.parents or job.limits or job.error or len(job.payload) > LARGE)
+    return bool(job.callbacks or job.parents or job.limits or job.error)
 
 
 def _write_sides(tx: Transaction, number: int, plan: Plan) -> None:
     """What only some jobs have."""
-    keep_payload(tx, number, plan.job.payload)
     rows = [(number, place, each.event, each.each, each.payload) for place, each in enumerate(plan.job.callbacks)]
     tx.db.executemany(q.write_callback, rows)
     hold(tx, number, plan.job.queue, plan.job.limits)

@@ -36,7 +36,8 @@ def make_job(tx: Transaction, job: NewJob, features: int = 0) -> int | None:
     }
     if not tx.db.execute(q.make_job, values).rowcount:
         return None
-    keep_payload(tx, tx.jobs, job.payload)
+    if is_large:
+        keep_payload(tx, tx.jobs, job.payload)
     tx.count(job.queue, _QUEUED, 1)
     tx.ready.add(job.queue)
     return tx.jobs

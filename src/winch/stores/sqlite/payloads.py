@@ -15,9 +15,8 @@ A result needs none: the end is the last that is written of a job, or the next r
 
 
 def keep_payload(tx: Transaction, job: int, payload: bytes) -> None:
-    """Write the payload of a new job (its number) if it is large; the job's features say so, and its row has none."""
-    if len(payload) > LARGE:
-        tx.db.execute(q.write_payload, (job, payload))
+    """Write the large payload of a new job (its number), whose features say so, and whose row has none."""
+    tx.db.execute(q.write_payload, (job, payload))
 
 
 def payload_of(at: Snapshot, job: int) -> Any:

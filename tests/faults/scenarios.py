@@ -123,9 +123,8 @@ def told(stage: Stage) -> None:
     stage.add("running", jobs.work, 0.5)
     stage.start(processes=2)
     stage.until_noted("start running")
-    for worker in stage.store.workers():
-        for name in ("quiet", "restart", "resume"):
-            stage.store.send(worker.info.id, name)
+    for name in ("quiet", "restart", "resume"):
+        stage.until(lambda name=name: stage.tells(name), f"it can be told to {name}")
     stage.add("after", jobs.work)
     stage.until_done()
     stage.until(lambda: stage.has_struck() or stage.plan is None, "it has acknowledged them")

@@ -22,6 +22,7 @@ from redis import Redis
 from tests.faults.plant import ENVIRONMENT, Plan
 from tests.integration.conftest import ROOT, WorkerProcess, alive, lines
 from winch import Job, Queue
+from winch.errors import NotEnlisted
 from winch.states import ENDED
 
 __all__ = ["TTL", "Expected", "Stage"]
@@ -126,6 +127,14 @@ class Stage:
             self._continue_stopped()
             self._restart()
             time.sleep(0.02)
+
+    def tells(self, command: str) -> bool:
+        """Tell the worker something. False: there is none at the moment, or it comes back under a new id."""
+        for worker in self.store.workers():
+            with contextlib.suppress(NotEnlisted):
+                self.store.send(worker.info.id, command)
+                return True
+        return False
 
     def until_noted(self, line: str) -> None:
         """Wait until a job has noted this."""

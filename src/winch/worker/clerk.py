@@ -145,8 +145,7 @@ class Clerk(threading.Thread):
         self.steps += 1
         try:
             if self._enlisting is not None:
-                self._store.enlist(self._info, former=self._former, call=self._enlisting)
-                self._enlisting = None
+                self._enlist(self._enlisting)
             self._work()
             self._back()
             self._sleep(hints)
@@ -154,6 +153,17 @@ class Clerk(threading.Thread):
             raise
         except StoreError as error:
             self._away(error)
+
+    def _enlist(self, call: Call) -> None:
+        """Under the new id, once the former one has ended: what it held need not wait, and what it is told then is refused.
+
+        Told between the two, a command would reach neither. What refuses the end, a broken queue maybe, holds nobody up.
+        """
+        if self._former:
+            with contextlib.suppress(StoreRefused):
+                self._store.retire_worker(self._former)
+        self._store.enlist(self._info, former=self._former, call=call)
+        self._enlisting = None
 
     def _work(self) -> None:
         """Beat, tasks, due jobs, cron. What the store refuses is tried again in the next round, and does not hold up the rest."""

@@ -336,7 +336,7 @@ class Supervisor:
         self._info, self._orders = identify(self.settings, self.name), Orders(self)
         self._clerk = self._hire(known_as)
         self._clerk.start()
-        self._clerk.ask(lambda store: store.retire_worker(before))  # if it is still known, what it held need not wait
+        self._clerk.ask(lambda store: store.retire_worker(before))  # its enlistment may have had no answer
         for _ in range(self.settings.processes):
             self._spawn()
 

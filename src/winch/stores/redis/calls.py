@@ -172,7 +172,7 @@ class Calls:
         """
         if not self.is_open:
             self._before_first(True)
-        line, packed = self._line(use, call), self._pack(verb, *call, *arguments)
+        line, packed = self._line(use, call), self._pack(verb, call.channel, str(call.number), *arguments)
         try:
             line.send(packed, self.deadline)
         except (ServerError, OSError):

@@ -128,7 +128,7 @@ class HotVerbs:
         look = self._listening.look()
         groups = pack_queues(self._calls.prefix, tuple(queues), with_markers=look is not None)
         rest = _rest_of_turn(begins, groups, tally)
-        sizes = (min(room, TURN_BATCH), len(outcomes), len(begins), len(groups) // 2, len(tally))
+        sizes = [str(n) for n in (min(room, TURN_BATCH), len(outcomes), len(begins), len(groups) // 2, len(tally))]
         is_plain = all(outcome.kind == "finished" for outcome in outcomes)
         read = self._turns.begin(call, "strict", *sizes, *pack_outcomes(outcomes), *rest, is_plain=is_plain)
 
@@ -256,8 +256,8 @@ def _enqueue_error(refusal: Refusal, jobs: Sequence[NewJob]) -> Exception:
 def _rest_of_turn(begins: Sequence[Held], groups: Sequence[bytes], tally: Tally) -> list[Argument]:
     rest: list[Argument] = []
     for token, id in begins:
-        rest += (pack_id(id), token)
+        rest += (pack_id(id), str(token))
     rest += groups
     for key, count in tally.items():
-        rest += (pack_tally_key(key), count)
+        rest += (pack_tally_key(key), str(count))
     return rest

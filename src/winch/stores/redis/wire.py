@@ -84,13 +84,16 @@ class ServerError(Exception):
 
 def pack_command(*words: Argument) -> Packed:
     """A command as it goes over the wire."""
-    return _in_chunks(words) if Parts in map(type, words) else (_pack(words),)
+    kinds = set(map(type, words))
+    if Parts in kinds:
+        return _in_chunks(words)
+    if not kinds <= _TEXTS:
+        # hiredis looks for signals when it prints a number, and a handler that raises then is the end of the process.
+        words = tuple([word if type(word) in _TEXTS else str(word) for word in words])
+    return (_pack(words),)
 
 
 def _pack(words: Sequence[Argument]) -> bytes:
-    if not _TEXTS.issuperset(map(type, words)):
-        # hiredis looks for signals when it prints a number, and a handler that raises then is the end of the process.
-        words = tuple([word if type(word) in _TEXTS else str(word) for word in words])
     # hiredis says "a tuple of one", and not what it returns
     return hiredis.pack_command(words)  # pyright: ignore[reportArgumentType, reportUnknownMemberType, reportUnknownVariableType]
 
@@ -101,7 +104,7 @@ def _in_chunks(words: Sequence[Argument]) -> Packed:
     small = [b"*%d\r\n" % len(words)]
     for word in words:
         if not isinstance(word, Parts):
-            small.append(_pack((word,))[len(b"*1\r\n") :])
+            small.append(_pack((word if type(word) in _TEXTS else str(word),))[len(b"*1\r\n") :])
             continue
         small.append(b"$%d\r\n" % sum(map(len, word)))
         for part in word:

@@ -40,6 +40,7 @@ for n = 6, #ARGV, 2 do
 end
 if redis.call('MSETNX', unpack(records)) == 0 then return redis.error_reply('UNUSUAL') end
 for n, middle in pairs(long) do redis.call('SETRANGE', records[n], #HEAD, middle) end
+if next(long) then redis.call('HSET', P .. 'store', 'long', 1) end
 redis.call('ZADD', queued, unpack(entries))
 if not is_known then redis.call('SADD', P .. 'queues', QUEUE) end
 if back == count then redis.call('HSET', P .. 'store', 'schema', SCHEMA) end -- the first jobs of a server that lost its data

@@ -21,8 +21,15 @@ local place = redis.call('HGET', P .. 'x:' .. EXECUTOR, '')
 if not place or earlier_answer() then return UNUSUAL end
 local seat, worker = struct.unpack(PLACE, place)
 local name, suspect = unpack(redis.call('HMGET', P .. 'worker:' .. worker, 'name', 'suspect'))
-local last_token, schema, suspects = unpack(redis.call('HMGET', P .. 'store', 'token', 'schema', 'suspects'))
+local last_token, schema, suspects, has_long = unpack(redis.call('HMGET', P .. 'store', 'token', 'schema', 'suspects', 'long'))
 if suspect or redis.call('EXISTS', P .. 'firing', P .. 'paused') > 0 then return UNUSUAL end
+
+-- What a record begins with, all of it if it is short; and its size. Lua hashes every byte of each string that it makes: where
+-- there are long records it is given no more than that.
+local function beginning_of(key)
+  local raw = has_long and redis.call('GETRANGE', key, '0', LAST_OF_SHORT) or redis.call('GET', key) or ''
+  return raw, has_long and #raw >= LONG and redis.call('STRLEN', key) or #raw
+end
 
 -- Milliseconds until the first job of these queues is due, -1 if there is none.
 local function until_due()

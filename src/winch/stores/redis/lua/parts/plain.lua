@@ -13,13 +13,6 @@
 --- @constant ONCE_FINISHED '<BBBBI7I4I6c24I6BI4I4I4I4I4I4I2BI6c0c0I4I6I6BBBc0c0'
 --- @constant ONCE_FINISHED_SIZE 85
 
--- What a record begins with, all of it if it is short; and its size. Lua hashes every byte of each string that it makes: of
--- a long record it is given no more than this.
-local function beginning_of(key)
-  local raw = redis.call('GETRANGE', key, '0', LAST_OF_SHORT)
-  return raw, #raw < LONG and #raw or redis.call('STRLEN', key)
-end
-
 -- The end of a job that is started under an outcome's token in this seat, has not run before, has nothing that only some jobs
 -- have, and finished: its record (empty if it is not kept; else whole, or without result and what `raw` has behind `from`),
 -- that place, its queue, the score of its expiry, and for how long it ran. Nil for any other.

@@ -170,7 +170,11 @@ local function read(id)
   return nil, true
 end
 
-local function write(job) redis.call('SET', record_key(job.id), encode(job)) end
+-- The store says once and for all that there are long records.
+local function write(job)
+  redis.call('SET', record_key(job.id), encode(job))
+  if job.payload_size >= LONG then redis.call('HSET', P .. 'store', 'long', 1) end
+end
 
 -- Rewrites the part that a claim rewrites.
 local function write_claim(job)

@@ -480,7 +480,7 @@ def test_a_worker_whose_terminal_is_closed_stops(project: Path) -> None:
         worker.send_signal(signal.SIGHUP)
         eventually(lambda: children(worker.pid) not in ([], [before]) and before not in children(worker.pid))
         os.close(ours)
-        assert worker.wait(20) == 0
+        assert worker.wait(20) in (0, 120)  # 120 is Python's own: what was logged last could not be written
     finally:
         worker.kill()
 

@@ -97,6 +97,16 @@ def test_a_long_job_takes_no_more_scripts_than_a_short_one(site: Site) -> None:
     assert after["mget"] == before["mget"] + 1
 
 
+def test_a_long_meta_alone_takes_no_other_way(site: Site) -> None:
+    """Where no payload is long, a record that is long for its meta is claimed and finished as a short one."""
+    before = site.scripts()
+    found = site.finish(b"x", b"r", meta=b"m" * 20_000)
+    after = site.scripts()
+    assert found is not None
+    assert (found.payload, found.result, found.meta) == (b"x", b"r", b"m" * 20_000)
+    assert after == {**before, "evalsha": before["evalsha"] + 4}
+
+
 def test_a_record_that_changes_before_it_is_fetched(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is gone, or is held no more, when its claim is fetched, is not handed out, and can be claimed again."""
     gone, lost, kept = (site.put(b"%d" % n * 5_000) for n in range(3))

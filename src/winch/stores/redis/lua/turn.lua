@@ -62,9 +62,10 @@ local ended, run = {}, 0
 local function finish(id, packed, result)
   local key = P .. 'j:' .. id
   local raw, size = beginning_of(key)
-  local is_short = size + #result < LONG
+  local is_whole = #raw == size
+  local is_short = is_whole and #result < LONG
   local record, from, queue, due, took = plain_end(raw, size, packed, result, seat, name or '', is_short)
-  if not record or ended[id] or (size >= LONG and from == SIZE) then return false end
+  if not record or ended[id] or (from == SIZE and not is_whole) then return false end
   ended[id], ended[#ended + 1], run = true, id, run + took
   local keys = look_at_way(queue)
   local started = list_of(leaving, keys[STARTED])
@@ -78,7 +79,7 @@ local function finish(id, packed, result)
   if is_short then
     written[#written + 1], written[#written + 2] = key, record
   else
-    long[#long + 1] = {key, record, size, size < LONG and string.sub(raw, from + 1), result}
+    long[#long + 1] = {key, record, size, is_whole and string.sub(raw, from + 1), result}
   end
   return true
 end
@@ -109,7 +110,7 @@ local function claim_from(queue)
     local flags, features, body, payload = plain_claim(raw, size)
     if not flags then return false end
     claimed[#claimed + 1], claimed[#claimed + 2] = key, struct.pack(CLAIM, STARTED, flags, features, token, seat, NOW)
-    if size >= LONG then raw = '' elseif size > body then raw = string.sub(raw, 1, body) end
+    if #raw < size then raw = '' elseif size > body then raw = string.sub(raw, 1, body) end
     got[#got + 1], got[#got + 2], got[#got + 3] = id, token, raw
     token, room, bytes, count = token + 1, room - 1, bytes + payload, count + 1
   end

@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 
 from winch.ids import new_id
+from winch.states import JobStatus
 from winch.stores.contract import Held, NewJob, Outcome, StoreOptions, Turn, WorkerInfo
 from winch.stores.redis import RedisStore
 
@@ -81,6 +82,18 @@ def test_the_short_way_is_tried_less_and_less_where_it_does_not_do(executor: Exe
     assert [executor.turn()[1] for _ in range(8)] == [1] * 8
     executor.store.pause("other")
     assert [executor.turn()[1] for _ in range(3)] == [2, 1, 2]
+
+
+def test_a_turn_that_is_refused_has_changed_nothing(executor: Executor) -> None:
+    """It has looked at an outcome already when it meets a claim that is not for it: the other script settles that outcome."""
+    executor.put()
+    [claim] = executor.turn()[0].claims
+    executor.put(ttl=60_000)  # may have waited too long
+    turn, scripts = executor.turn(Outcome(claim.token, claim.id, "finished", result=b"r"))
+    assert (len(turn.claims), turn.late, scripts) == (1, (), 2)
+    [found] = executor.store.get([claim.id])
+    assert found is not None
+    assert (found.state, found.result, found.attempts) == (JobStatus.FINISHED, b"r", 1)
 
 
 def test_an_answer_that_nobody_reads_is_not_taken_for_another(executor: Executor) -> None:

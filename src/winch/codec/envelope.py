@@ -38,7 +38,7 @@ WARN_PAYLOAD = 64_000
 
 _VERSION = bytes([VERSION])
 _LARGE = 4_096
-_BYTES = Struct(">BI")  # of MessagePack: bytes with a length of four bytes
+_THREE, _FOUR, _BYTES = b"\x93", b"\x94", Struct(">BI")  # of MessagePack: arrays, bytes with a length of four bytes
 _logger = logging.getLogger("winch")
 _warned: set[str] = set()
 _state = {"pickle": False}
@@ -120,9 +120,8 @@ def dumps_call(
 
 def _with_large(body: bytes, function: str, options: bytes | None, parents: Sequence[str]) -> bytes:
     """The same bytes put together here: the packer lets its buffer grow, and copies a large body several times."""
-    head = pack([function, options, None, list(parents)] if parents else [function, options, None])
-    rest = pack(list(parents)) if parents else b""
-    return b"".join((_VERSION, head[: len(head) - len(rest) - 1], _BYTES.pack(0xC6, len(body)), body, rest))
+    head = (_FOUR if parents else _THREE) + pack([function, options])[1:]
+    return b"".join((_VERSION, head, _BYTES.pack(0xC6, len(body)), body, pack(list(parents)) if parents else b""))
 
 
 def _dumps_arguments(function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:

@@ -210,8 +210,12 @@ class HotVerbs:
         long = [id for id, _, raw in found if not raw]
         records = self._calls.command(b"MGET", *[record_key(self._calls.prefix, id) for id in long])
         fetched: dict[bytes, bytes | None] = dict(zip(long, records, strict=True))
-        whole = [(id, token, raw or fetched[id]) for id, token, raw in found]
-        return [(id, token, raw) for id, token, raw in whole if raw and (id not in fetched or holds_claim(raw, token))]
+        whole: list[tuple[bytes, int, bytes]] = []
+        for id, token, raw in found:
+            record = raw or fetched[id]
+            if record and (raw or holds_claim(record, token)):
+                whole.append((id, token, record))
+        return whole
 
     def _enqueued(self, jobs: Sequence[NewJob], ask: Callable[[], Any] | None, call: Call) -> Enqueued:
         """The answer: that of the short way, or else of the long one under the same number, so that it happens once."""

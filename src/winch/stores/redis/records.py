@@ -247,9 +247,9 @@ def tally_key(field: bytes) -> TallyKey:
     return TallyKey(queue, function, series, int(bucket))
 
 
-def holds_claim(raw: bytes | None, token: int) -> bool:
-    """Whether a job's record, if it has one, says that it is started under this token."""
-    if raw is None or len(raw) < _HEADER.size:
+def holds_claim(raw: bytes, token: int) -> bool:
+    """Whether a job's record says that it is started under this token."""
+    if len(raw) < _HEADER.size:
         return False
     head = _Header._make(_HEADER.unpack_from(raw))
     return STATES[head.state] is JobStatus.STARTED and _token(head) == token

@@ -277,9 +277,8 @@ def _rescue_dead(tx: Transaction, me: Worker, gone: Sequence[str], *, judges: bo
 def _rescue(tx: Transaction, worker: Worker) -> None:
     claims = jobs(tx, q.jobs_held_by_worker, worker.number)
     charged = [job for job in claims if job.suspect]
-    begun = [
-        job for job in claims if job.begun and not job.suspect
-    ]  # in other executors: they may be to blame all the same
+    # What had begun beside it in other executors may be to blame all the same.
+    begun = [job for job in claims if job.begun and not job.suspect]
     suspects = begun or ([] if charged else claims)
     lapse(tx, claims, crashed=True, charged=charged, suspects=suspects)
     _dismiss(tx, worker)

@@ -128,7 +128,7 @@ class Site:
         self.start()
         self.until(1)
         time.sleep(1.0)
-        self.file.unlink()
+        os.truncate(self.file, 0)  # not unlink: jobs keep it open
 
     def workers(self) -> set[int]:
         """The processes of the worker."""

@@ -368,6 +368,24 @@ def test_a_turn_sent_ahead_has_its_number(store: Store) -> None:
     assert len(ids(store, "q", S.QUEUED)) == 1
 
 
+def test_outcomes_are_packed_ahead(store: Store) -> None:
+    """Packed outcomes are the same outcomes, and a turn settles them like any other: alone, repeated, or with more behind."""
+    put(store, job(), job(), job())
+    executor = lane(store)
+    done, failed, late = executor.claim(3)
+    outcomes = [
+        outcome(done, run=3, result=b"result"),
+        outcome(failed, "failed", reason="raised", detail=b"detail"),
+    ]
+    packed = store.packed(outcomes)
+    assert list(packed) == outcomes
+    for _ in range(2):
+        assert store.turn(executor.id, 50, packed, [], ["q"], 0, {}).late == ()
+    assert (record(store, done.id).result, record(store, failed.id).state) == (b"result", S.FAILED)
+    store.turn(executor.id, 51, [*store.packed([]), outcome(late, "returned")], [], ["q"], 0, {})
+    assert record(store, late.id).state is S.QUEUED
+
+
 def test_a_lane_that_claims_leaves_nothing_behind(store: Store) -> None:
     """Claimed and finished, a queue is empty and known."""
     ident = add(store)

@@ -257,6 +257,10 @@ class HotPath(Protocol):
         """
         ...
 
+    def packed(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """The same, for a turn that is sent later, with what can be done for them now. Asks nothing of the store."""
+        ...
+
     def take(self, executor: str, id: str, *, call: Call | None = None) -> Claim | None:
         """Claim this very job, as begun, whatever stands before it in its queue and also if that is paused.
 

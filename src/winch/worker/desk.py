@@ -11,6 +11,8 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import NamedTuple
 
 from winch.errors import StoreError
 from winch.metrics import OUTCOMES, bucket
@@ -23,6 +25,15 @@ from winch.worker.pace import Pace
 __all__ = ["Desk"]
 
 _OUTCOME = {kind: index for index, kind in enumerate(OUTCOMES)} | {"repeat": OUTCOMES.index("finished")}
+
+
+class _Batch(NamedTuple):
+    """What has ended and is settled by one turn: the runs, their outcomes as the store has packed them, what is counted."""
+
+    ended: Sequence[tuple[Run, Outcome]]
+    outcomes: Sequence[Outcome]
+    jobs: int
+    tally: Tally
 
 
 class Desk:
@@ -66,7 +77,8 @@ class Desk:
         self._pace = pace
         self._log = log
         self._abandon = abandon
-        self._pending: tuple[Callable[[], Turn], Callable[[], Turn], list[tuple[Run, Outcome]]] | None = None
+        self._batch: _Batch | None = None
+        self._pending: tuple[Callable[[], Turn], Callable[[], Turn], Sequence[tuple[Run, Outcome]]] | None = None
 
     # ---- claims ----
 
@@ -123,12 +135,24 @@ class Desk:
         with self.lock:
             return self._answer() if self._pending else None
 
+    def prepare(self) -> None:
+        """Count and pack what has ended, for the next turn: there is time for it while the store is at the one under way."""
+        with self.lock:
+            if self._batch is None and self.done:
+                self._batch = self._next_batch()
+
+    def _next_batch(self) -> _Batch:
+        ended = list(islice(self.done, TURN_BATCH))
+        return _Batch(ended, self._store.packed([outcome for _, outcome in ended]), *self._account(ended))
+
     def _compose(self, room: int, begins: Sequence[Held]) -> None:
-        ended = [self.done.popleft() for _ in range(min(len(self.done), TURN_BATCH))]
-        outcomes = [outcome for _, outcome in ended]
-        tally = self._account(ended)
-        while self.returning and len(outcomes) < TURN_BATCH:
-            outcomes.append(self.returning.popleft())
+        ended, outcomes, jobs, tally = self._batch or self._next_batch()
+        self._batch = None
+        for _ in ended:
+            self.done.popleft()
+        if returned := [self.returning.popleft() for _ in range(min(len(self.returning), TURN_BATCH - len(ended)))]:
+            outcomes = [*outcomes, *returned]
+        self.jobs += jobs
         self.turns += 1
         # Only a claim moves on to the next order: a slow job takes two turns, and would always meet the same one.
         number, queues = self.turns, self._queues.next() if room else self._queues.all
@@ -171,7 +195,7 @@ class Desk:
         self._log.jobs(ended, turn.late)
         return turn
 
-    def _account(self, ended: Sequence[tuple[Run, Outcome]]) -> Tally:
+    def _account(self, ended: Sequence[tuple[Run, Outcome]]) -> tuple[int, Tally]:
         """Learn from what has run, and count it: most runs of a turn are alike, so these are counted together first."""
         alike: Counter[tuple[str, str, int, int, int]] = Counter()
         for run, outcome in ended:
@@ -182,7 +206,6 @@ class Desk:
                 alike[claim.queue, run.function, waited, took, _OUTCOME[outcome.kind]] += 1
         tally: Counter[TallyKey] = Counter()
         for (queue, function, waited, took, kind), jobs in alike.items():
-            self.jobs += jobs
             for series, index in (("wait", waited), ("run", took), ("outcome", kind)):
                 tally[TallyKey(queue, function, series, index)] += jobs
-        return tally
+        return alike.total(), tally

@@ -155,6 +155,8 @@ class Executor:
         """The turn that is under way, or else a new one."""
         if not self.desk.is_waiting:
             self.desk.send(self._demand.room())
+        elif not self.holding.lanes_busy():  # what ends there until the answer comes would miss the next turn
+            self.desk.prepare()
         self._watch.expect()
         return self.desk.receive() or self.desk.turn(self._demand.room())
 

@@ -40,7 +40,7 @@ from winch.stores.redis.records import (
     pack_plain_jobs,
     pack_tally_key,
 )
-from winch.stores.redis.turns import TurnScripts, pack_queues
+from winch.stores.redis.turns import PackedOutcomes, TurnScripts, pack_queues
 from winch.stores.redis.waiting import Listening, ListWaiter, ask_again
 
 __all__ = ["HotVerbs", "translated", "warn_of_loss"]
@@ -129,8 +129,8 @@ class HotVerbs:
         groups = pack_queues(self._calls.prefix, tuple(queues), with_markers=look is not None)
         rest = _rest_of_turn(begins, groups, tally)
         sizes = [str(n) for n in (min(room, TURN_BATCH), len(outcomes), len(begins), len(groups) // 2, len(tally))]
-        is_plain = all(outcome.kind == "finished" for outcome in outcomes)
-        read = self._turns.begin(call, "strict", *sizes, *pack_outcomes(outcomes), *rest, is_plain=is_plain)
+        packed = self.packed(outcomes)
+        read = self._turns.begin(call, "strict", *sizes, *packed.arguments, *rest, is_plain=packed.are_plain)
 
         def answer() -> Turn:
             try:
@@ -151,6 +151,10 @@ class HotVerbs:
             return turn
 
         return answer_or_raise
+
+    def packed(self, outcomes: Sequence[Outcome]) -> PackedOutcomes:
+        """See `winch.stores.contract.HotPath.packed`."""
+        return outcomes if isinstance(outcomes, PackedOutcomes) else PackedOutcomes(outcomes)
 
     def waiter(self, queues: Sequence[str]) -> Waiter:
         """See `winch.stores.contract.HotPath.waiter`."""

@@ -7,11 +7,12 @@ from functools import lru_cache
 from struct import Struct
 from typing import Any
 
-from winch.stores.contract import Call
+from winch.stores.contract import Call, Outcome
 from winch.stores.redis.calls import Argument, Calls, unless_refused
 from winch.stores.redis.keys import marker_key
+from winch.stores.redis.records import pack_outcomes
 
-__all__ = ["TurnScripts", "pack_queues"]
+__all__ = ["PackedOutcomes", "TurnScripts", "pack_queues"]
 
 _GROUP = 50
 """So many queues are looked at together."""
@@ -21,6 +22,25 @@ _size = Struct(">BI").pack
 
 _LONGEST = 63
 """So many turns at most go to `turn_any` before the next is tried with `turn`."""
+
+
+class PackedOutcomes(tuple[Outcome, ...]):
+    """Outcomes, with what the scripts of a turn are given of them.
+
+    Attributes:
+        arguments: Those that stand for them.
+        are_plain: All have finished.
+    """
+
+    arguments: list[Argument]
+    are_plain: bool
+
+    def __new__(cls, outcomes: Sequence[Outcome]) -> PackedOutcomes:
+        """Pack them."""
+        packed = super().__new__(cls, outcomes)
+        packed.arguments = pack_outcomes(outcomes)
+        packed.are_plain = all(outcome.kind == "finished" for outcome in outcomes)
+        return packed
 
 
 class TurnScripts:

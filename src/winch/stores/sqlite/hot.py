@@ -109,6 +109,10 @@ class HotVerbs(Verbs):
         turn = self.turn(executor, number, outcomes, begins, queues, room, tally)
         return lambda: turn
 
+    def packed(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """As they are: there is nothing to wait for, so nothing to do meanwhile."""
+        return outcomes
+
     def waiter(self, queues: Sequence[str]) -> Waiter:
         """Something to sleep on until one of these queues may have work."""
         bells = self._database.bells

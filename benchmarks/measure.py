@@ -47,6 +47,16 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return ticks / TICK
 
 
+def exact_cpu_seconds(pids: Iterable[int]) -> float:
+    """The same of the threads that are alive, by the clock of the scheduler: `cpu_seconds` moves in steps of 10 ms."""
+    nanoseconds = 0
+    for pid in pids:
+        for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            with suppress(OSError):
+                nanoseconds += int(file.read_text().split()[0])
+    return nanoseconds / 1e9
+
+
 def pss(pids: Iterable[int]) -> int:
     """Bytes of memory, with what processes share counted once."""
     kilobytes = 0

@@ -134,6 +134,10 @@ class Site:
         """The processes of the worker."""
         return tree(self.process.pid) if self.process else set()
 
+    def processes(self) -> set[int]:
+        """Those of the worker, and the server."""
+        return self.workers() | ({self.server.pid} if self.server else set())
+
     def worker_cpu(self) -> float:
         """Processor seconds of the worker."""
         return cpu_seconds(self.workers())

@@ -7,7 +7,7 @@ from typing import Any
 
 from redis import Redis
 
-from benchmarks.measure import pss
+from benchmarks.measure import exact_cpu_seconds, pss
 from benchmarks.site import Site
 from benchmarks.workloads.rates import to_drain
 
@@ -93,7 +93,8 @@ def footprint(site: Site) -> dict[str, float]:
     site.start()
     figures = {"first job s": site.until(1) - began}
     time.sleep(1.0)
-    used = site.worker_cpu() + site.store_cpu()
+    processes = site.processes()
+    used = exact_cpu_seconds(processes)
     time.sleep(SECONDS_IDLE)
-    idle = (site.worker_cpu() + site.store_cpu() - used) / SECONDS_IDLE
+    idle = (exact_cpu_seconds(processes) - used) / SECONDS_IDLE
     return figures | {"PSS MB": pss(site.workers()) / 1e6, "idle % of a core": idle * 100}

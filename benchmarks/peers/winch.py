@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+import winch.stores.redis
+import winch.stores.sqlite  # noqa: F401 - imported before the clock starts, as the clients of the other queues are
 from benchmarks.peers import Order
 from benchmarks.peers.work import ASYNC_JOBS, JOBS, SETTING, URL, program
 from winch import Queue, call

@@ -7,6 +7,7 @@ weeks, with at most 170 buckets.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 __all__ = ["OUTCOMES", "bucket", "bucket_bounds", "percentile"]
 
@@ -17,6 +18,7 @@ _LINEAR = 8
 """Below this many microseconds every value is a bucket of its own."""
 
 
+@lru_cache(maxsize=1024)  # the jobs of a turn mostly take and wait about as long
 def bucket(microseconds: int) -> int:
     """The bucket of a duration.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from struct import Struct
 
 __all__ = [
     "complete_channel",
@@ -16,6 +17,7 @@ __all__ = [
 ]
 
 _is_uuid = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
+_uuid_parts = Struct("8s4s4s4s12s").unpack
 
 
 def prefix(namespace: str) -> bytes:
@@ -65,5 +67,4 @@ def unpack_id(raw: bytes) -> str:
     """The id that `pack_id` packed."""
     if len(raw) != 16:
         return raw[2 if len(raw) == 17 and raw.startswith(b"~~") else 1 :].decode(errors="surrogatepass")
-    text = raw.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return b"-".join(_uuid_parts(raw.hex().encode())).decode()

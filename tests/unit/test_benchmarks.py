@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from benchmarks.budgets import Figures, Key, budgets
 from benchmarks.peers import FLOOR, NAMES, ROOT, Order
+from benchmarks.peers.work import append
 from benchmarks.queues import find, measure, medians
 from benchmarks.site import Site
 from benchmarks.workloads import ALSO, ONE, ONLY, WORKLOADS, takes_part
@@ -52,6 +54,16 @@ def test_every_queue_takes_part(workload: str) -> None:
     """The workloads that any queue can run are run by all of them."""
     running = {name for name in NAMES if any(takes_part(name, setting, workload) for setting in settings(name))}
     assert running == set(NAMES)
+
+
+def test_jobs_write_to_a_file_that_is_emptied(tmp_path: Path) -> None:
+    """What is counted is what was written since: a file that jobs keep open is emptied between two measurements."""
+    site = Site("winch", "redis", "default")
+    site.folder = tmp_path
+    append(str(site.file), b"..")
+    os.truncate(site.file, 0)
+    append(str(site.file), b".")
+    assert site.size() == 1
 
 
 @pytest.mark.parametrize("error", [RuntimeError("gone"), ValueError("no figures"), IndexError("0")])

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from struct import Struct
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from winch.states import ENDED, REASONS, STATES, JobStatus
-from winch.stores.contract import (
-    AttemptRecord,
-    Claim,
-    JobRecord,
-    NewJob,
-    NewLimit,
-    OnFailure,
-    Outcome,
-    OutcomeKind,
-    TallyKey,
-)
+from winch.stores.contract import Claim, JobRecord, NewJob, OnFailure, Outcome, TallyKey
 from winch.stores.redis.keys import pack_id, unpack_id
+from winch.stores.redis.segments import (
+    IN_CLAIM,
+    IN_EXTRA,
+    KINDS,
+    NO_EXTRA,
+    pack_extra,
+    pack_meta,
+    unpack_extra,
+    unpack_history,
+    unpack_meta,
+)
 from winch.stores.redis.wire import Argument, Parts
 
 __all__ = [
@@ -41,14 +42,10 @@ _HEADER = Struct("<BBBB IHB I IH  hHd IH IH IH  BIIII")
 _PAST = Struct("<IIHB IH")
 _TERMS = Struct("<H IH Ih Ih")
 _CLAIM = Struct("<2x B B 17x  h 10x IH IH 6x  B I I I 4x")
-_ATTEMPT = Struct("<IHIHBBB")
 _OUTCOME = Struct("<QBBQQQB")
 _NEW_JOB = Struct("<BBQHhBBIII")
 _PLAIN_HEAD = Struct("<BBBB 17x h 2x")
 _PLAIN_TAIL = Struct("<6x BIII 4x")
-_ENTRY = Struct("<BI")
-_LIMIT = Struct("<IIQIH")
-_SIZE = Struct("<I")
 
 _QUEUED = STATES.index(JobStatus.QUEUED)
 _STARTS: tuple[int, ...] = (0, 68, 85, 88, 105)
@@ -59,20 +56,11 @@ _LONG = 4096
 _NO_PAST = (0, 0, 0, 0, 0, 0)
 _DEFAULT_TERMS = (3, 0, 500_000, 31_536_000_000)
 """What a job has that brings none: those of `NewJob`."""
-_PROGRESS = b"\xff"
-"""A segment `meta` that begins so holds the length of the progress, the progress, and then the meta (`parts/meta.lua`)."""
 
 _SUSPECT, _BEGUN, _FRONT, _POLICY, _FAILED = 1, 2, 4, 8, 32
-_CALLBACKS, _PARENT, _LIMITED, _GROUPED, _REPEATS = 1, 8, 32, 64, 128
-_IN_CLAIM = _PARENT | _GROUPED | _REPEATS
-_IN_EXTRA = _IN_CLAIM | _LIMITED
-_EACH, _LIMITS_ENTRY, _GROUP_ENTRY, _REPEATS_ENTRY, _PARENT_ENTRY = 64, 32, 33, 34, 35
 _POLICIES: tuple[OnFailure, ...] = ("cancel", "wait", "run")
-_KINDS: tuple[OutcomeKind, ...] = ("finished", "failed", "retry", "returned", "stopped", "repeat")
-_KIND = {kind: number for number, kind in enumerate(_KINDS)}
+_KIND = {kind: number for number, kind in enumerate(KINDS)}
 _REASON = {reason: number for number, reason in enumerate(REASONS)}
-_EVENT = {"success": STATES.index(JobStatus.FINISHED), "failure": STATES.index(JobStatus.FAILED)}
-_EVENT["stopped"] = STATES.index(JobStatus.STOPPED)
 _RAN = frozenset({JobStatus.FINISHED, JobStatus.FAILED, JobStatus.STOPPED})
 
 
@@ -193,17 +181,9 @@ def _plain_parts(job: NewJob) -> _PlainParts | None:
 def _parts_of(job: NewJob) -> tuple[int, int, bytes, bytes, bytes]:
     """Flags and features of a new job, and its segments `terms`, `meta` and `extra`."""
     flags = (_FRONT if job.at_front else 0) | _POLICIES.index(job.on_failure) * _POLICY | (_FAILED if job.error else 0)
-    features = _CALLBACKS if job.callbacks else 0
-    extra = b"".join(_entry(_EVENT[one.event] + _EACH * one.each, one.payload) for one in job.callbacks)
-    if job.limits:
-        features |= _LIMITED
-        extra += _entry(_LIMITS_ENTRY, b"".join(map(_pack_limit, job.limits)))
-    if job.group:
-        features |= _GROUPED
-        extra += _entry(_GROUP_ENTRY, job.group.encode())
     terms = _pack_terms(job.max_crashes, job.ttl, job.result_ttl, job.failure_ttl)
-    meta = job.meta if job.meta[:1] != _PROGRESS else _PROGRESS + b"\0" + job.meta
-    return flags, features, terms, meta, extra
+    features, extra = pack_extra(job)
+    return flags, features, terms, pack_meta(job.meta), extra
 
 
 @lru_cache(maxsize=256)
@@ -215,11 +195,6 @@ def _pack_terms(max_crashes: int, ttl: int, result_ttl: int, failure_ttl: int) -
 
 def _split(value: int) -> tuple[int, int]:
     return value & 0xFFFFFFFF, value >> 32
-
-
-def _pack_limit(limit: NewLimit) -> bytes:
-    key = limit.key.encode()
-    return _LIMIT.pack(limit.concurrency, limit.rate, limit.per, limit.burst, len(key)) + key
 
 
 def pack_outcomes(outcomes: Sequence[Outcome], *, keep_results: bool = True) -> list[Argument]:
@@ -276,14 +251,14 @@ def claim_of(id: bytes, token: int, raw: bytes, now: int) -> Claim:
     meta += payload
     enqueued |= enqueued_high << 32
     attempts, fails, crashes = (0, 0, 0) if raw[0] % 2 else _past(raw)[:3]
-    parent, repeats, group, _ = _only_some(raw[meta : meta + extra], now) if features & _IN_CLAIM else _NOTHING_MORE
+    parent, repeats, group, _ = unpack_extra(raw[meta : meta + extra]) if features & IN_CLAIM else NO_EXTRA
     return Claim._make(  # half as long as Claim(...), which is a call of Python's
         (
             token,
             unpack_id(id),
             raw[start:queue].decode(),
             raw[queue:payload],
-            _noted(raw[payload:meta])[1] if meta > payload else b"",
+            unpack_meta(raw[payload:meta])[1] if meta > payload else b"",
             flags & _SUSPECT == _SUSPECT,
             fails,
             attempts,
@@ -292,7 +267,7 @@ def claim_of(id: bytes, token: int, raw: bytes, now: int) -> Claim:
             enqueued,
             now - enqueued,
             priority,
-            parent,
+            parent and _parent(parent, now),
             repeats,
             group,
         )
@@ -305,11 +280,11 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
     state = STATES[head.state]
     attempts, fails, crashes, reason, ended, ended_high = _past(raw)
     max_crashes, ttl, result_ttl, failure_ttl = _terms(raw)
-    queue, payload, noted, extra, result, rest = _segments(raw, *head[-5:])
-    progress, meta = _noted(noted)
-    history = _history(rest)
+    queue, payload, noted, raw_extra, result, rest = _segments(raw, *head[-5:])
+    progress, meta = unpack_meta(noted)
+    history = unpack_history(rest)
     moment = _join(head.due, head.due_high)
-    only_some = _only_some(extra, now) if head.features & _IN_EXTRA else _NOTHING_MORE
+    extra = unpack_extra(raw_extra) if head.features & IN_EXTRA else NO_EXTRA
     return JobRecord(
         id=id,
         queue=queue.decode(),
@@ -341,7 +316,10 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
         meta=meta,
         progress=progress,
         history=history,
-        **only_some._asdict(),
+        parent=extra.parent and _parent(extra.parent, now),
+        repeats=extra.repeats,
+        group=extra.group,
+        limits=extra.limits,
         now=now,
     )
 
@@ -383,78 +361,6 @@ def _segments(raw: bytes, *sizes: int) -> list[bytes]:
     return [*found, raw[at:]]
 
 
-def _entry(code: int, content: bytes) -> bytes:
-    """An entry of `extra`, see `lua/parts/extra.lua`."""
-    return _ENTRY.pack(code, len(content)) + content
-
-
-class _OnlySome(NamedTuple):
-    """What only some jobs have: the parent that a callback's record carries, how often it was repeated, group, limits."""
-
-    parent: JobRecord | None = None
-    repeats: int = 0
-    group: str = ""
-    limits: tuple[NewLimit, ...] = ()
-
-
-_NOTHING_MORE = _OnlySome()
-
-
-def _only_some(extra: bytes, now: int) -> _OnlySome:
-    parent, repeats, group, limits, at = None, 0, "", (), 0
-    while at < len(extra):
-        code, size = _ENTRY.unpack_from(extra, at)
-        content = extra[at + _ENTRY.size : at + _ENTRY.size + size]
-        at += _ENTRY.size + size
-        if code == _PARENT_ENTRY:
-            end = 1 + content[0]
-            parent = job_record(unpack_id(content[1:end]), content[end:], now)
-        elif code == _REPEATS_ENTRY:
-            repeats = int.from_bytes(content, "little")
-        elif code == _GROUP_ENTRY:
-            group = content.decode()
-        elif code == _LIMITS_ENTRY:
-            limits = _limits(content)
-    return _OnlySome(parent, repeats, group, limits)
-
-
-def _limits(content: bytes) -> tuple[NewLimit, ...]:
-    """A job's limits, as `_pack_limit` packed them."""
-    found: list[NewLimit] = []
-    at = 0
-    while at < len(content):
-        *numbers, length = _LIMIT.unpack_from(content, at)
-        at += _LIMIT.size + length
-        found.append(NewLimit(content[at - length : at].decode(), *numbers))
-    return tuple(found)
-
-
-def _noted(noted: bytes) -> tuple[bytes, bytes]:
-    """Progress and meta of a segment `meta`."""
-    if noted[:1] != _PROGRESS:
-        return b"", noted
-    end = 2 + noted[1]
-    return noted[2:end], noted[end:]
-
-
-def _history(raw: bytes) -> tuple[AttemptRecord, ...]:
-    found: list[AttemptRecord] = []
-    at = 0
-    while at < len(raw):
-        end = at + _SIZE.size + cast("int", _SIZE.unpack_from(raw, at)[0])
-        found.append(_attempt(raw[at + _SIZE.size : end]))
-        at = end
-    return tuple(found)
-
-
-def _attempt(raw: bytes) -> AttemptRecord:
-    started, started_high, ended, ended_high, kind, reason, name = _ATTEMPT.unpack_from(raw)
-    detail = _ATTEMPT.size + name
-    return AttemptRecord(
-        started | started_high << 32,
-        ended | ended_high << 32,
-        _KINDS[kind],
-        REASONS[reason],
-        raw[_ATTEMPT.size : detail].decode(errors="replace"),
-        raw[detail:],
-    )
+def _parent(parent: tuple[str, bytes], now: int) -> JobRecord:
+    """The job of which a callback tells, as it was then."""
+    return job_record(*parent, now)

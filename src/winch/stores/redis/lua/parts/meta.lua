@@ -2,7 +2,7 @@
 --
 --   255, length of the progress (a byte), progress, meta
 --
--- The second form also where a meta begins with 255 itself. `records.py` reads and writes the same format.
+-- The second form also where a meta begins with 255 itself. `segments.py` reads and writes the same format.
 --- @include parts/record
 
 -- Progress and meta of a job.

@@ -6,7 +6,7 @@
 --   terms: max_crashes ttl result_ttl failure_ttl, if one is not the default
 --   queue payload meta extra result history
 --
--- A claim rewrites the first group, a settle the whole. `records.py` reads the same format.
+-- A claim rewrites the first group, a settle the whole. `records.py` and `segments.py` read the same format.
 --
 --   form   1, and 1 more with a past, and 2 more with terms; any other is newer or damaged
 --   token  of the claim while started; while deferred the number of this incarnation, which its parents know

@@ -11,7 +11,6 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 from winch.errors import StoreError
@@ -142,7 +141,8 @@ class Desk:
                 self._batch = self._next_batch()
 
     def _next_batch(self) -> _Batch:
-        ended = list(islice(self.done, TURN_BATCH))
+        # By place: a lane may append to it meanwhile, which an iterator would take amiss.
+        ended = [self.done[place] for place in range(min(len(self.done), TURN_BATCH))]
         return _Batch(ended, self._store.packed([outcome for _, outcome in ended]), *self._account(ended))
 
     def _compose(self, room: int, begins: Sequence[Held]) -> None:

@@ -1,5 +1,6 @@
 """Opening an SQLite file, its time, and forks. The faults are in test_sqlite_faults.py."""
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -16,7 +17,7 @@ from winch.errors import StoreNotFound, StoreRefused, StoreUnavailable
 from winch.ids import new_id
 from winch.states import JobStatus
 from winch.stores.contract import NewJob, StoreOptions
-from winch.stores.sqlite import SQLiteStore, connection, schema
+from winch.stores.sqlite import SQLiteStore, connection, patience, schema
 from winch.stores.sqlite.sql import VERSION
 
 
@@ -350,7 +351,39 @@ def test_memory_belongs_to_one_process() -> None:
 
 def test_patience_ends() -> None:
     """Waiting looks at least once, again and again while there is time, and ends in time."""
-    assert sum(1 for _ in connection.patiently(time.monotonic() - 1)) == 1
+    assert sum(1 for _ in patience.patiently(time.monotonic() - 1)) == 1
     start = time.monotonic()
-    assert sum(1 for _ in connection.patiently(start + 0.1)) > 2
+    assert sum(1 for _ in patience.patiently(start + 0.1)) > 2
     assert time.monotonic() - start < 1
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["written", "undone"])
+def test_a_writer_is_told_that_the_one_before_is_done(path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    """Who waits for the database does so at a bell: it would not look by itself for half a minute."""
+    monkeypatch.setattr(patience, "PATIENCE", (30.0, 30.0))
+    first, second = (SQLiteStore(path, StoreOptions(deadline=60.0)) for _ in range(2))
+    first.open()
+    second.open()
+    waiting = threading.Thread(target=second.enqueue, args=([job()],), daemon=True)
+    with contextlib.suppress(KeyError), first._database.write() as tx:  # pyright: ignore[reportPrivateUsage]
+        tx.db.execute("UPDATE meta SET token = token")
+        waiting.start()
+        until_listened_to(Path(f"{path}-wake") / "writer@")
+        if fails:
+            raise KeyError
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert second.counts()["q"][JobStatus.QUEUED] == 1
+    first.close()
+    second.close()
+
+
+def until_listened_to(bell: Path) -> None:
+    """A bell that nobody hears cannot be rung."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            os.close(os.open(bell, os.O_WRONLY | os.O_NONBLOCK))
+            return
+        time.sleep(0.001)
+    raise AssertionError(f"nobody listens to {bell.name}")

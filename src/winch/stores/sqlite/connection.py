@@ -2,7 +2,7 @@
 
 Writers queue at a lock file beside the database, the *turnstile*: whoever holds it is the next to write, and lets it go as
 soon as its transaction has begun. SQLite's own waiting is a lottery that a writer who comes back at once, as an executor
-does, wins every time (PROTOCOL rule 38).
+does, wins every time (PROTOCOL rule 38). A writer who is done rings for the one at the turnstile.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from weakref import WeakSet
 
 from winch.errors import StoreNotFound, StoreRefused, StoreReplaced, StoreUnavailable
 from winch.stores.sqlite.faults import explained, is_busy
 from winch.stores.sqlite.forks import GATE
+from winch.stores.sqlite.patience import Doorstep, patiently
 from winch.stores.sqlite.schema import PAGE, bring_up_to_date, is_current
 from winch.stores.sqlite.session import Identity, Session, Version
 from winch.stores.sqlite.sql import q
@@ -34,7 +35,6 @@ except ImportError:  # Windows: SQLite's own waiting has to do
 __all__ = ["Database", "FileDatabase", "MemoryDatabase"]
 
 CHECKPOINT = 16_000_000 // PAGE  # pages in the journal; each check point costs several fsync, about 16 MB apart
-PATIENCE = 0.0001, 0.001  # seconds between two looks at a lock that somebody holds: the first, and at most
 
 
 class Database(ABC):
@@ -120,6 +120,7 @@ class Database(ABC):
                         session.commits += 1
                 finally:
                     _roll_back(session.db)
+                    self.bells.ring_writer()
         except (sqlite3.Error, OSError) as error:
             raise explained(error, self.place) from error
         if tx.ready or tx.hints:
@@ -152,14 +153,15 @@ class Database(ABC):
 
     def _begin(self, db: sqlite3.Connection, begin: str, first: str, until: float) -> tuple[int, ...]:
         """Begin a transaction and return the first row, which is when SQLite takes the lock of a reader."""
-        for _ in patiently(until):
-            try:
-                _roll_back(db)  # what an exception from outside may have left open
-                db.execute(begin)
-                return db.execute(first).fetchone()
-            except sqlite3.OperationalError as error:
-                if not is_busy(error):
-                    raise
+        with closing(Doorstep(self.bells)) as doorstep:
+            for _ in patiently(until, doorstep.wait):
+                try:
+                    _roll_back(db)  # what an exception from outside may have left open
+                    db.execute(begin)
+                    return db.execute(first).fetchone()
+                except sqlite3.OperationalError as error:
+                    if not is_busy(error):
+                        raise
         raise StoreUnavailable(
             f"{self.place}: another process has held the database for {self.deadline:g} s; nothing was written"
         )
@@ -328,16 +330,6 @@ class MemoryDatabase(Database):
 
     def _let_pass(self, session: Session) -> None:
         """See `_line_up`."""
-
-
-def patiently(until: float) -> Generator[None]:
-    """Yields at once, and again in short whiles until that time of the monotonic clock has come."""
-    pause, longest = PATIENCE
-    yield
-    while time.monotonic() < until:
-        time.sleep(pause)
-        pause = min(pause * 1.5, longest)
-        yield
 
 
 def _configure(db: sqlite3.Connection) -> None:

@@ -31,7 +31,7 @@ class Ear:
         is_deaf: It never hears anything.
 
     Args:
-        descriptors: Each with the queue whose bell it is, `""` for a worker's.
+        descriptors: Each with the queue whose bell it is, `""` for any other.
         heard: Takes the names of queues whose bells were heard.
     """
 
@@ -89,7 +89,7 @@ class DeafEar(Ear):
 
 
 class Bells(ABC):
-    """The bells of a store, one per queue and one per worker."""
+    """The bells of a store: one per queue, one per worker, and one for writers."""
 
     def __init__(self) -> None:
         self._heard: set[str] = set()
@@ -115,10 +115,16 @@ class Bells(ABC):
         for worker in workers:
             self._ring(f"worker@{worker}")
 
-    def listen(self, *, queues: Iterable[str] = (), worker: str = "") -> Ear:
+    def ring_writer(self) -> None:
+        """The database is free: tell the writer who waits for that."""
+        self._ring("writer@")
+
+    def listen(self, *, queues: Iterable[str] = (), worker: str = "", writer: bool = False) -> Ear:
         """Something to hear these bells with."""
         opened: dict[int, str] = {}
         try:
+            if writer:
+                opened[self._open("writer@")] = ""
             if worker:
                 opened[self._open(f"worker@{worker}")] = ""
             for queue in dict.fromkeys(queues):
@@ -170,11 +176,13 @@ class FifoBells(Bells):
     def _open(self, name: str) -> int:
         if not hasattr(os, "mkfifo"):
             raise NotImplementedError
-        path = self._path(name)
+        path, how = self._path(name), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(path, how)
         self._directory.mkdir(exist_ok=True)
         with contextlib.suppress(FileExistsError):
             os.mkfifo(path, 0o666)
-        return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        return os.open(path, how)
 
     def remove(self, worker: str) -> None:
         """Unlink its pipe; who has it open keeps it."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from winch.errors import StoreError, StoreRefused, StoreUnavailable
 from winch.stores.contract import Call
+from winch.stores.handover import Holder, Left, nothing_left, take_over
 from winch.stores.redis.addresses import Address
 from winch.stores.redis.scripts import Script, script
 from winch.stores.redis.wire import Argument, Connection, Packed, ServerError, pack_command
@@ -50,7 +51,7 @@ class OutOfMemory(StoreRefused):
 
 
 class Line:
-    """A connection of one thread, and the channel on which the thread numbers its calls.
+    """A connection of one thread, and the channel on which the thread numbers its calls. A later thread goes on with both.
 
     Attributes:
         is_busy: A call is under way, or was when something was raised between question and answer: the answer that comes
@@ -104,6 +105,10 @@ class Line:
         self._is_asked = False
         return answer
 
+    def is_idle(self) -> bool:
+        """Whether no call is under way, and none has been left in its middle."""
+        return not self.is_busy
+
     def rest(self) -> None:
         """The call is over, unless its answer is still to come."""
         if self._is_hasty:
@@ -139,6 +144,7 @@ class Calls:
         self._before_first = before_first
         self._node = address  # in a cluster the node that holds our slot
         self._local = threading.local()
+        self._left: Left[Line] = nothing_left()
         self._lines: weakref.WeakValueDictionary[int, Line] = weakref.WeakValueDictionary()
 
     def read(self, verb: str, *arguments: Argument) -> Any:
@@ -198,16 +204,25 @@ class Calls:
     def _line(self, use: str, call: Call | None = None) -> Line:
         """The calling thread's connection for a use, for the call that was numbered on it or for a new one.
 
-        It is a new one, on a channel of its own, after a fork, and where a call is under way: whoever asks now is a signal
+        It is another one, on another channel, after a fork, and where a call is under way: whoever asks now is a signal
         handler in the middle of that one, or comes after an exception that has ended it in its middle.
         """
-        line: Line | None = getattr(self._local, use, None)
+        holder: Holder[Line] | None = getattr(self._local, use, None)
+        line = holder.held if holder else None
         is_usable = line is not None and line.pid == os.getpid()
         if line is None or not is_usable or (line.is_busy and (call is None or call.channel != line.channel)):
-            line = Line(self._connect, self.deadline / _ATTEMPTS_PER_DEADLINE)
-            setattr(self._local, use, line)
-            self._lines[id(line)] = line  # no lock: one that is held during a fork is held for ever in the child
+            line = self._free_line()
+            setattr(self._local, use, Holder(line, self._left))
         line.is_busy = True
+        return line
+
+    def _free_line(self) -> Line:
+        """One that a thread has left, or a new one."""
+        pid = os.getpid()
+        line = take_over(self._left, lambda left: left.pid == pid)
+        if line is None:
+            line = Line(self._connect, self.deadline / _ATTEMPTS_PER_DEADLINE)
+            self._lines[id(line)] = line  # no lock: one that is held during a fork is held for ever in the child
         return line
 
     def _connect(self, timeout: float) -> Connection:

@@ -15,9 +15,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from weakref import WeakSet
+from weakref import WeakSet, finalize
 
 from winch.errors import StoreNotFound, StoreRefused, StoreReplaced, StoreUnavailable
+from winch.stores.handover import Holder, Left, nothing_left, take_over
 from winch.stores.sqlite.faults import explained, is_busy
 from winch.stores.sqlite.forks import GATE
 from winch.stores.sqlite.patience import Doorstep, patiently
@@ -177,6 +178,9 @@ class FileDatabase(Database):
         self.bells = FifoBells(Path(f"{path}-wake"))
         self._synchronous = synchronous
         self._local = threading.local()
+        self._left: Left[Session] = nothing_left()
+        # Also at the end of the program, where a thread that goes on may keep this object, and with it what has been left.
+        finalize(self, self._left.clear)
         self._sessions: WeakSet[Session] = WeakSet()
 
     def open(self, *, create: bool = True) -> None:
@@ -197,12 +201,18 @@ class FileDatabase(Database):
 
     def session(self) -> Session:
         """This thread's connection; the file must still be the one that was opened."""
-        session: Session | None = getattr(self._local, "session", None)
+        holder: Holder[Session] | None = getattr(self._local, "holder", None)
+        session = holder.held if holder else None
         if session is None or session.closed or session.pid != os.getpid():
-            session = self._local.session = self._connect()
+            session = take_over(self._left, self._is_usable) or self._connect()
+            self._local.holder = Holder(session, self._left)
         elif session.identity != self._identity():
             raise StoreReplaced(f"{self.place}: the file was deleted or replaced while it was in use; start anew")
         return session
+
+    def _is_usable(self, session: Session) -> bool:
+        """Whether a thread may go on with what another one has left: neither a fork nor the end of the file came between."""
+        return not session.closed and session.pid == os.getpid() and session.identity == self._identity()
 
     def _connect(self) -> Session:
         if self._is_missing():
@@ -212,7 +222,7 @@ class FileDatabase(Database):
         return session
 
     def _set_aside(self) -> None:
-        self._local.session = self._connect()
+        self._local.holder = Holder(self._connect(), self._left)
 
     def _opened(self) -> Session:
         """A new session, locked, that a fork and `close` know of."""

@@ -90,6 +90,10 @@ class Session:
         lock: Any = self.lock
         return bool(lock._is_owned())  # what threading.Condition asks, too
 
+    def is_idle(self) -> bool:
+        """Whether the calling thread may leave it to another: it has not been stopped in the middle of a transaction."""
+        return not (self.closed or self.is_mine() or self.db.in_transaction)
+
     def __del__(self) -> None:
         with suppress(Exception):
             self.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import warnings
 from datetime import timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import ConnectionPool, Redis
 
 from tests.compat import functions as f
 from tests.compat.running import work
@@ -155,6 +157,31 @@ def test_scheduler(connection: Any) -> None:
 
 
 @pytest.mark.skipif(REAL, reason="RQ has removed them")
+@pytest.mark.redis
+@pytest.mark.skipif(REAL, reason="RQ has the client's connections")
+def test_a_client_for_each_request(redis_url: str) -> None:
+    """If no URL says all of it, it has a store of its own. These are let go of with their connections, but not the one in use."""
+
+    class Pool(ConnectionPool):
+        """Whose it is nobody can tell."""
+
+    def client() -> Redis:
+        return Redis(connection_pool=Pool.from_url(redis_url))  # pyright: ignore[reportUnknownMemberType]
+
+    def connections() -> int:
+        return len(mine.client_list())  # pyright: ignore[reportUnknownMemberType]
+
+    mine = client()
+    before = connections()
+    queue = rq.Queue(connection=mine)
+    for _ in range(250):
+        rq.Queue(connection=client()).enqueue(f.add, 1, 2)
+        assert rq.Queue(connection=mine).connection is mine
+    gc.collect()
+    assert connections() - before <= 100
+    assert (len(queue), queue.connection) == (250, mine)
+
+
 def test_connection_stack(tmp_path: Path) -> None:
     """RQ 1's `Connection`, `use_connection` and their kin still work, and warn."""
     url = f"sqlite:///{tmp_path / 'old.db'}"

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import warnings
+from collections import OrderedDict
 from collections.abc import Generator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -41,8 +42,10 @@ class NoRedisConnectionException(Exception):
 
 _stack: list[Any] = []
 _fakes: dict[str, tuple[object, Store]] = {}
-_clients: dict[int, Any] = {}
-"""By the store's identity: the client that it was made of. Both live as long as the process."""
+_clients: OrderedDict[int, tuple[Store, Any]] = OrderedDict()
+"""By the store's identity: it, so that its identity stays its own, and the client that it was made of. Those used last."""
+_MOST = 100
+"""So many are kept: a program may make a client of a Sentinel, and so a store with connections, for each request."""
 
 
 def store_of(connection: Any = None) -> Store:
@@ -54,8 +57,18 @@ def store_of(connection: Any = None) -> Store:
         return get_store(connection)
     is_fake = type(connection).__module__.partition(".")[0] == "fakeredis"
     store = _stand_in(connection) if is_fake else get_store(connection)
-    _clients.setdefault(id(store), connection)
+    _keep(store, connection)
     return store
+
+
+def _keep(store: Store, client: Any) -> Any:
+    """Remember the client of a store, unless there is one. The one that is remembered."""
+    _, kept = _clients.setdefault(id(store), (store, client))
+    with contextlib.suppress(KeyError):  # another thread has just made room
+        _clients.move_to_end(id(store))
+    if len(_clients) > _MOST:
+        _clients.popitem(last=False)
+    return kept
 
 
 def _is_client(connection: Any) -> bool:
@@ -76,11 +89,10 @@ def _stand_in(fake: Any) -> Store:
 
 def client_of(store: Store) -> Any:
     """What RQ calls the connection: a Redis client where the store is Redis, else the store."""
-    known = _clients.get(id(store))
-    if known is None:
-        is_redis = store.url.startswith(("redis://", "rediss://", "unix://", "valkey://"))
-        known = _clients[id(store)] = _client(store.url) if is_redis else store
-    return known
+    if known := _clients.get(id(store)):
+        return known[1]
+    is_redis = store.url.startswith(("redis://", "rediss://", "unix://", "valkey://"))
+    return _keep(store, _client(store.url) if is_redis else store)
 
 
 def _client(url: str) -> Any:

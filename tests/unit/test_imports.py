@@ -18,6 +18,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {
+            "bounded",
             "errors",
             "states",
             "options",

@@ -3,6 +3,7 @@
 from winch.callables.admission import DELIVER, Admission
 from winch.callables.importing import import_object, importing, refuse_during_import
 from winch.callables.paths import (
+    MAX_PATH,
     check_signature,
     class_path,
     own_path,
@@ -13,6 +14,7 @@ from winch.callables.paths import (
 
 __all__ = [
     "DELIVER",
+    "MAX_PATH",
     "Admission",
     "check_signature",
     "class_path",

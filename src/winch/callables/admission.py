@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeGuard, cast
 from urllib.parse import unquote, urlsplit
 
+from winch.bounded import make_room
 from winch.callables.importing import find_script, import_object, importing_for, split_script
 from winch.callables.paths import MAIN_PREFIX, own_path, unwrap_task
 from winch.errors import DecodeError, Refused
@@ -60,7 +61,9 @@ class Admission:
         """
         found = self._functions.get(path)
         if found is None:
-            found = self._functions[path] = self._resolve(path)
+            found = self._resolve(path)
+            make_room(self._functions)
+            self._functions[path] = found
         return found
 
     def _resolve(self, path: str) -> Callable[..., Any]:
@@ -81,7 +84,9 @@ class Admission:
         """
         found = self._classes.get(path)
         if found is None:
-            found = self._classes[path] = self._load_class(path)
+            found = self._load_class(path)
+            make_room(self._classes)
+            self._classes[path] = found
         return found
 
     def _load_class(self, path: str) -> type:

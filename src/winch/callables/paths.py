@@ -21,6 +21,7 @@ from winch.errors import UnimportableFunction
 
 __all__ = [
     "MAIN_PREFIX",
+    "MAX_PATH",
     "check_signature",
     "class_path",
     "own_path",
@@ -32,6 +33,9 @@ __all__ = [
 
 MAIN_PREFIX = "__winch_main__."
 """Where a worker puts the modules that were scripts."""
+
+MAX_PATH = 1_000
+"""Characters."""
 
 _MARKERS = ("pyproject.toml", "manage.py", "setup.py", ".git")
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
@@ -66,6 +70,8 @@ def path_of(function: Callable[..., Any] | str) -> str:
             raise UnimportableFunction(
                 f"{function!r} is not the path of a function: write package.module.function, or pass the function itself"
             )
+        if len(function) > MAX_PATH:
+            raise UnimportableFunction(f"the path of a function has at most {MAX_PATH} characters: {function:.80}...")
         return function
     if not callable(function):
         raise UnimportableFunction(

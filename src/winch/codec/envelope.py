@@ -9,6 +9,8 @@ from functools import lru_cache
 from struct import Struct
 from typing import Any, NamedTuple, cast, get_args
 
+from winch.bounded import make_room
+from winch.callables import MAX_PATH
 from winch.codec.tags import read_one, read_two
 from winch.codec.values import LoadClass, Unfit, lower, pack, unpack
 from winch.errors import DecodeError, EncodeError, NewerPayload, PayloadTooLarge
@@ -180,6 +182,7 @@ def _check_size(function: str, size: int) -> None:
             "put the data in a file, a database or a cache and pass its name"
         )
     if size > WARN_PAYLOAD and function not in _warned:
+        make_room(_warned)
         _warned.add(function)
         _logger.warning(
             "the call of %s takes %s bytes. Large arguments cost memory and time in the store: pass a name instead",
@@ -254,7 +257,15 @@ def _open(payload: bytes) -> tuple[str, RunOptions, bytes, tuple[str, ...]]:
         raise DecodeError(f"damaged payload: {error}") from error
     if type(function) is not str or type(body) is not bytes or type(run) not in (bytes, type(None)):
         raise DecodeError("damaged payload: no function, no arguments or no options")
-    return function, DEFAULT_RUN if run is None else _load_run(run), body, parents
+    if len(function) > MAX_PATH:  # a worker remembers names, and the metrics keep them for weeks
+        raise DecodeError(
+            f"damaged payload: the path of a function has at most {MAX_PATH} characters, not {len(function):,}"
+        )
+    return function, DEFAULT_RUN if run is None else _options(run), body, parents
+
+
+def _options(data: bytes) -> RunOptions:
+    return _load_run(data) if len(data) < _LARGE else _load_run.__wrapped__(data)
 
 
 @lru_cache(maxsize=1024)

@@ -8,6 +8,7 @@ from dataclasses import astuple, replace
 from functools import cache, lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
+from winch.bounded import make_room
 from winch.callables import path_of
 from winch.codec import dumps_call, dumps_meta, pickle_permitted
 from winch.ids import new_id, unique_id
@@ -122,6 +123,7 @@ def _id(path: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: JobO
 
 def _judge(path: str, f: Callable[..., Any] | str) -> None:
     """Warn, once per function, of one that a worker would refuse."""
+    make_room(_judged)
     _judged.add(path)
     advice = local_admission().advice(path, None if isinstance(f, str) else f)
     if advice:

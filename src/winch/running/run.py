@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, cast
 
 from winch import codec
+from winch.bounded import make_room
 from winch.callables import Admission
 from winch.errors import DecodeError, JobInterrupted, JobTimeout, MaxRetriesExceeded, NewerPayload, Refused, RetryLater
 from winch.job import Job, Running, current, current_job
@@ -117,6 +118,7 @@ class Runner:
 
     def know(self, path: str, function: Callable[..., Any]) -> None:
         """Take this function for what a path names, without an import: the caller's own, in the caller's process."""
+        make_room(self._targets)
         self._targets[path] = _Target(function, inspect.iscoroutinefunction(function))
 
     # ---- before ----
@@ -151,6 +153,7 @@ class Runner:
 
     def _resolve(self, path: str) -> _Target:
         function = self._admission.resolve(path)
+        make_room(self._targets)
         target = self._targets[path] = _Target(function, inspect.iscoroutinefunction(function))
         return target
 

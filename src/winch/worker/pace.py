@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from winch.bounded import make_room
 from winch.stores.contract import TURN_BATCH
 
 __all__ = ["SLOW", "Pace"]
@@ -23,7 +24,10 @@ class Pace:
     def saw(self, function: str, elapsed: int, *, concurrent: bool = False) -> None:
         """A run of this function took `elapsed` nanoseconds; `concurrent` jobs hold up nobody, so they count for themselves."""
         known = self._average.get(function)
-        self._average[function] = elapsed if known is None else known + (elapsed - known) * 0.2
+        if known is None:
+            make_room(self._average)
+            known = elapsed
+        self._average[function] = known + (elapsed - known) * 0.2
         if not concurrent:
             self._recent += (elapsed - self._recent) * 0.2
 

@@ -1,11 +1,12 @@
-"""Whether batches cost fairness: short jobs beside long ones, and an urgent job beside a full queue.
+"""Whether batches cost fairness: short jobs beside long ones, an urgent job beside a full queue, a producer beside workers.
 
     make bench BENCH=fairness
 
 idle     two executors, 2,000 jobs of 1 ms mixed with 10 of 1 s: for how long a ready job waited while an executor ran nothing
 urgent   one executor drains jobs of 1 ms from `low` at full speed, and every 50 ms one is put on `high`: how long until it starts
+calls    two executors drain no-op jobs at full speed, and every 5 ms one is enqueued: how long the call takes
 
-All from the lines that the jobs write at their starts and ends.
+The first two from the lines that the jobs write at their starts and ends.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ ROOT = Path(__file__).parents[1]
 WITHIN = 60.0
 SHORT, LONG = 0.001, 1.0
 URGENT = 60
+CALLS = 300
+BACKLOG = 150_000
+"""More no-op jobs than two executors run in the meantime."""
 
 
 def work(file: str, seconds: float) -> None:
@@ -42,7 +46,7 @@ def main() -> int:
     rows: list[tuple[str, ...]] = []
     with RedisServer() as server, tempfile.TemporaryDirectory() as folder:
         for store, url in (("Redis", server.url), ("SQLite", f"sqlite:///{folder}/jobs.db")):
-            for workload in (idle, urgent):
+            for workload in (idle, urgent, calls):
                 waits = [wait * 1e3 for wait in _run(workload, url, Path(folder) / f"{store}-{workload.__name__}.txt")]
                 figures = (percentile(waits, 50), percentile(waits, 99), max(waits))
                 rows.append((workload.__name__, store, *(f"{each:.1f}" for each in figures)))
@@ -51,13 +55,13 @@ def main() -> int:
 
 
 def _run(workload: Callable[[str, Path], list[float]], url: str, file: Path) -> list[float]:
-    processes = "2" if workload is idle else "1"
+    processes = "1" if workload is urgent else "2"
     command = [program("winch"), "worker", "high", "low", "--url", url, "--processes", processes, "--quiet"]
     worker = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
         Queue("low", url).enqueue(work, str(file), 0).result(timeout=WITHIN)
         time.sleep(1)  # for the second executor
-        file.unlink()
+        os.truncate(file, 0)
         return workload(url, file)
     finally:
         worker.terminate()
@@ -88,6 +92,22 @@ def urgent(url: str, file: Path) -> list[float]:
         sent.append(time.time())
         high.enqueue(work, str(file), 0)
     return [began - at for (began, _, _), at in zip(sorted(_runs(file, URGENT)), sent, strict=True)]
+
+
+def calls(url: str, file: Path) -> list[float]:  # noqa: ARG001
+    """Seconds that each call of `enqueue` takes."""
+    queue = Queue("low", url)
+    queue.enqueue_many(call(work, os.devnull, 0) for _ in range(BACKLOG))
+    taken: list[float] = []
+    for _ in range(CALLS):
+        time.sleep(0.005)
+        began = time.perf_counter()
+        queue.enqueue(work, os.devnull, 0)
+        taken.append(time.perf_counter() - began)
+    if not queue.count:
+        raise SystemExit("the executors had nothing to do any more")
+    queue.empty()
+    return taken
 
 
 def _runs(file: Path, jobs: int) -> list[tuple[float, float, int]]:

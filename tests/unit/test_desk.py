@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tests.contract.helpers import Lane, S, job, lane, outcome, put, record
 from winch import codec
 from winch.running.run import Run
-from winch.stores.contract import TURN_BATCH, Store
+from winch.stores.contract import TURN_BATCH, Held, Store, Turn
 from winch.worker.desk import Desk
 from winch.worker.log import JobLog
 from winch.worker.order import QueueOrder
@@ -96,3 +98,26 @@ def test_a_turn_has_its_size(store: Store, desk: Desk) -> None:
     desk.turn()
     assert (len(desk.done), len(desk.returning)) == (0, 0)
     assert record(store, rest[0].claim.id).state is S.QUEUED
+
+
+def test_a_desk_knows_whether_its_turn_is_about_jobs(store: Store, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is settled, given back or begun is in nobody's hands until the store answers; a turn that only asks holds nothing."""
+    seen: list[bool] = []
+    begin_turn = store.begin_turn
+
+    def beginning(*given: Any) -> Callable[[], Turn]:
+        seen.append(desk.is_telling)
+        return begin_turn(*given)
+
+    monkeypatch.setattr(store, "begin_turn", beginning)
+    ended, begun, given_back = claim(desk, 3)
+    desk.turn(1)
+    desk.turn(0, [Held(begun.claim.token, begun.claim.id)])
+    end(desk, ended)
+    desk.send(0)
+    assert desk.is_telling
+    desk.receive()
+    desk.give_back(given_back.claim)
+    desk.turn()
+    assert not desk.is_telling
+    assert seen == [False, False, True, True, True]

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from winch.errors import NotEnlisted, StoreError, StoreRefused, StoreReplaced
+from winch.errors import NotEnlisted, StoreError, StoreRefused, StoreReplaced, StoreUnavailable
 from winch.ids import new_id
 from winch.polling import Pipe, readable_until
 from winch.stores.contract import Beat, Call, Store, Waiter, WorkerInfo
@@ -305,7 +305,8 @@ class Clerk(threading.Thread):
         pause = min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 6)) * random.uniform(0.5, 1)  # noqa: S311 - jitter
         self._repeated = self._request is not None
         self._stopped.wait(pause)
-        if self._leaving and self._failures > 3:
+        # A call has waited for the store already. What it was not told it finds out after the ttl, from other workers.
+        if self._leaving and (isinstance(error, StoreUnavailable) or self._failures > 3):
             self._tasks.clear()
 
     def _back(self) -> None:

@@ -42,6 +42,7 @@ class Desk:
         done: Runs that are over, to be settled.
         ready: Claims that have not begun. Deque operations are atomic: the settler may take them back at any moment.
         returning: Claims to be given back.
+        is_telling: The turn under way says something about jobs: what has ended, is given back or begins.
         turns, jobs: How many there have been.
         answered_at: `time.monotonic_ns()` when the store last answered.
 
@@ -67,6 +68,7 @@ class Desk:
         self.done: deque[tuple[Run, Outcome]] = deque()
         self.ready: deque[Claim] = deque()
         self.returning: deque[Outcome] = deque()
+        self.is_telling = False
         self.turns = 0
         self.jobs = 0
         self.answered_at = 0
@@ -148,6 +150,7 @@ class Desk:
     def _compose(self, room: int, begins: Sequence[Held]) -> None:
         ended, outcomes, jobs, tally = self._batch or self._next_batch()
         self._batch = None
+        self.is_telling = bool(ended or self.returning or begins)  # before it is taken from where it lies
         for _ in ended:
             self.done.popleft()
         if returned := [self.returning.popleft() for _ in range(min(len(self.returning), TURN_BATCH - len(ended)))]:
@@ -188,7 +191,7 @@ class Desk:
                 raise
             self._log.store_gone(error)
             return None
-        self._pending = None
+        self._pending, self.is_telling = None, False
         self.answered_at = time.monotonic_ns()
         self._log.store_back()
         self.ready.extend(turn.claims)

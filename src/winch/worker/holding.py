@@ -55,6 +55,10 @@ class Holding:
         """Whether there is anything at all."""
         return bool(self.desk.ready or self.desk.done or self.running())
 
+    def is_free(self) -> bool:
+        """Whether nothing would be lost with it: it holds no job, and has nothing to tell the store of any."""
+        return not (self.anything() or self.desk.returning or self.desk.is_telling)
+
     def suspect(self) -> bool:
         """Whether there is a suspect, which runs alone."""
         if any(run.claim.suspect for run in self.runs()):

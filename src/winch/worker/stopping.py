@@ -30,7 +30,7 @@ class Stopping:
         requested: Whether to stop: nothing more is claimed, and nothing begins.
         told: Whether a signal has asked for it: set in a handler, so nothing else is done there.
         deadline: `time.monotonic_ns()` when jobs that still run are interrupted; None lets them run to their own limits.
-        abandon: Set when there is no more time to wait for the store.
+        abandon: Set when there is no more time to wait for the store, or nothing to wait for: a call that fails is the last.
 
     Args:
         settings: Of the worker.

@@ -38,7 +38,7 @@ _AGAIN = 50_000_000
 """Nanoseconds until an interruption that found no user code running is tried again."""
 
 _STORE_GRACE = 2_000_000_000
-"""Nanoseconds. So long after the last moment of a stop the store may still take to answer."""
+"""Nanoseconds. So long after the last moment of a stop the store may still take to answer, if there is something to settle."""
 
 _PROBE = 1_000_000_000
 """Nanoseconds between two questions to the store while the supervisor is silent."""
@@ -115,6 +115,7 @@ class Watch(threading.Thread):
         self._asleep = False
         self._silent_since: int | None = None
         self._answering_since: int | None = None
+        self._free_since: int | None = None
 
     def wake(self) -> None:
         """Have it look at what is running. Cheap if it is not asleep."""
@@ -222,9 +223,16 @@ class Watch(threading.Thread):
         deadline = stopping.deadline
         if deadline is None:
             return None
-        if now < deadline:
-            return deadline - now
-        self._executor.holding.interrupt_all()
-        if now > deadline + _STORE_GRACE:
+        if now >= deadline:
+            self._executor.holding.interrupt_all()
+        if now > deadline + _STORE_GRACE or self._has_been_free(now):
             stopping.abandon.set()
         return _AGAIN
+
+    def _has_been_free(self, now: int) -> bool:
+        """Whether nothing was held for a while: between running and done a job is seen in neither for an instant."""
+        if not self._executor.holding.is_free():
+            self._free_since = None
+        elif self._free_since is None:
+            self._free_since = now
+        return self._free_since is not None and now - self._free_since >= _AGAIN

@@ -76,3 +76,17 @@ def test_orders_as_rq_spells_them() -> None:
     assert [order_of(name) for name in ("default", "round_robin", "random")] == ["strict", "round-robin", "random"]
     with pytest.raises(InvalidOption, match="strict, round-robin, random"):
         order_of("fair")
+
+
+def test_a_queue_that_is_named_again_is_dropped() -> None:
+    """Each queue is there once, at its first place, for the log as for the store."""
+    assert WorkerSettings(queues=("b", "a", "b", "a")).queues == ("b", "a")
+
+
+def test_numbers_that_can_only_be_a_mistake() -> None:
+    """A thousand processes are the most of one worker; the error says how many there may be and what to do for more."""
+    for name, most in (("processes", 1_000), ("threads", 10_000), ("async_jobs", 100_000)):
+        assert getattr(WorkerSettings(**{name: most}), name) == most  # pyright: ignore[reportArgumentType]
+        for number in (0, most + 1):
+            with pytest.raises(InvalidOption, match=f"{name}={number}: 1 to {most:,} .* start several"):
+                WorkerSettings(**{name: number})  # pyright: ignore[reportArgumentType]

@@ -15,18 +15,21 @@ __all__ = ["Isolation", "Order", "WorkerSettings"]
 Order = Literal["strict", "round-robin", "random"]
 Isolation = Literal["none", "fork"]
 
+_MOST = {"processes": 1_000, "threads": 10_000, "async_jobs": 100_000}
+"""What is more can only be a mistake."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
     """Everything that can be asked of a worker. All times are in seconds.
 
     Attributes:
-        queues: Names in the order of their priority.
+        queues: Names in the order of their priority; one that is named again is dropped.
         url: The address of the store.
         name: A label; the default is made of host and pid.
-        processes: Executors, each a process.
-        threads: Sync jobs at a time in one executor: 1 runs them on its main thread, more in a pool.
-        async_jobs: `async def` jobs at a time in one executor.
+        processes: Executors, each a process; at most 1,000.
+        threads: Sync jobs at a time in one executor: 1 runs them on its main thread, more, at most 10,000, in a pool.
+        async_jobs: `async def` jobs at a time in one executor; at most 100,000.
         burst: Stop when nothing is left to do.
         max_jobs: Stop after that many jobs.
         max_idle_time: Stop after that long without a job.
@@ -95,9 +98,11 @@ class WorkerSettings:
             path_of(path)
         self._check_queues()
         self._check_log()
-        for name in ("processes", "threads", "async_jobs"):
-            if getattr(self, name) < 1:
-                raise InvalidOption(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name, most in _MOST.items():
+            if not 1 <= getattr(self, name) <= most:
+                raise InvalidOption(
+                    f"{name}={getattr(self, name)}: 1 to {most:,} in one worker; for more start several"
+                )
         for name in ("worker_ttl", "kill_grace"):
             if getattr(self, name) <= 0:
                 raise InvalidOption(f"{name} must be more than 0 seconds, not {getattr(self, name)}")
@@ -112,6 +117,7 @@ class WorkerSettings:
         for queue in self.queues:
             check_queue(queue)
         if not self.weights:
+            object.__setattr__(self, "queues", tuple(dict.fromkeys(self.queues)))
             return
         if len(self.weights) != len(self.queues) or len(set(self.queues)) != len(self.queues):
             raise InvalidOption("weights: one for each queue, and each queue once")

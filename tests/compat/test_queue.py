@@ -286,3 +286,17 @@ def test_job_class(connection: Any) -> None:
     assert queue.enqueue(f.add, 1, job_id="mine").shout() == "MINE"
     assert queue.jobs[0].shout() == "MINE"
     assert queue.fetch_job("mine").shout() == "MINE"
+
+
+def test_arguments_are_a_list_or_a_tuple(connection: Any) -> None:
+    """Whatever else is given for them is refused, a text as well: its letters are not meant."""
+    queue = Queue(connection=connection)
+    for way in (
+        lambda: queue.enqueue(f.add, args="ab"),
+        lambda: queue.enqueue_call(f.add, "ab"),
+        lambda: queue.create_job(f.add, "ab"),
+        lambda: queue.enqueue_many([Queue.prepare_data(f.add, "ab")]),
+    ):
+        with pytest.raises(TypeError, match="'ab' is not a valid args list"):
+            way()
+    assert queue.count == 0

@@ -26,7 +26,7 @@ from winch.errors import (
 )
 from winch.ids import new_id
 from winch.stores import open_store
-from winch.stores.contract import NewCallback, NewJob, NewLimit
+from winch.stores.contract import NewCallback, NewJob, NewLimit, Store
 
 
 def nightly(day: str = "", **more: Any) -> str:
@@ -339,3 +339,11 @@ def test_a_queue_is_fed(table: Cron) -> None:
     table.add(nightly, "q", every=60, name="it")
     started = table.run_now("it")
     assert Queue("q", table.connection).get_job_ids() == [started.id]
+
+
+def test_a_text_is_no_row_of_arguments(store: Store) -> None:
+    """An entry's arguments are a list or a tuple: the letters of a text are not meant."""
+    with pytest.raises(InvalidOption, match=r"^args='ab': give a list"):
+        cron.register(nightly, cron="@daily", args="ab")
+    with pytest.raises(InvalidOption, match=r"^args='ab': give a list"):
+        Cron(store).add(nightly, cron="@daily", args="ab")

@@ -225,6 +225,25 @@ def test_prepared_data(queue: Queue) -> None:
         queue.enqueue_many([send])  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.parametrize("args", ["ab", b"ab", {"a": 1}])
+def test_a_text_is_no_row_of_arguments(queue: Queue, args: Any) -> None:
+    """Wherever arguments are given apart, one value is not taken apart into its letters or keys."""
+    ways: tuple[Callable[[], Any], ...] = (
+        lambda: queue.enqueue(send, args=args),
+        lambda: queue.using().enqueue_many([Call[Any]("shop.send", args)]),
+        lambda: queue.enqueue_call(send, args),
+        lambda: queue.enqueue_many([Queue.prepare_data(send, args)]),
+        lambda: queue.create_job(send, args),
+        lambda: Job[Any].create(send, args, connection=queue.connection),
+    )
+    for way in ways:
+        with pytest.raises(
+            InvalidOption, match=r"^args=.*: give a list or a tuple of the arguments, args=\[.*\] for this"
+        ):
+            way()
+    assert queue.count == 0
+
+
 def test_refused_jobs_leave_nothing(queue: Queue) -> None:
     """Every error of enqueue comes before anything is written."""
     queue.enqueue(send, 1, job_id="a")

@@ -15,7 +15,7 @@ from winch.cron.template import META_KEY, pack_template, unpack_template
 from winch.decorators import Task
 from winch.errors import InvalidOption
 from winch.job.making import new_job
-from winch.options import DEFAULT_JOB, JobKeywords, JobOptions, check_queue
+from winch.options import DEFAULT_JOB, JobKeywords, JobOptions, check_args, check_queue
 from winch.stores.contract import EntryRecord, NewEntry, NewJob
 
 __all__ = ["Entry", "EntrySpec", "next_slot_of"]
@@ -69,6 +69,7 @@ class EntrySpec:
         chosen = (task.options if task else DEFAULT_JOB).override(options)
         if META_KEY in (chosen.meta or {}) or not _has_text_keys(chosen.meta):
             raise InvalidOption(f"meta={chosen.meta!r:.100}: the keys are texts, and {META_KEY!r} is winch's own")
+        check_args(args)
         queue = queue or (task.queue.name if task else "default")
         check_queue(queue)
         spec = cls(_check_name(name or path_of(func)), schedule, queue, func, tuple(args), kwargs or {}, chosen)

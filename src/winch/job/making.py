@@ -14,7 +14,7 @@ from winch.codec import dumps_call, dumps_meta, pickle_permitted
 from winch.ids import new_id, unique_id
 from winch.job.callbacks import new_callbacks
 from winch.job.connecting import local_admission
-from winch.options import JobOptions, RunOptions
+from winch.options import JobOptions, RunOptions, check_args
 from winch.stores.contract import NewJob, NewLimit
 
 __all__ = ["Function", "functions_of", "new_job"]
@@ -47,8 +47,11 @@ def new_job(
 
     Raises:
         EnqueueError: It cannot be a job.
+        InvalidOption: The positional arguments are a text or a dict.
     """
     path = path_of(f)
+    if not isinstance(args, tuple):
+        check_args(args)
     if path not in _judged:
         _judge(path, f)
     if options.run.codec == "pickle":

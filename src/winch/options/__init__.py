@@ -21,6 +21,7 @@ from winch.options.relations import (
     DependsOn,
     HasId,
     OnFailure,
+    check_args,
     check_id,
     check_queue,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "RunOptions",
     "Webhook",
     "Webhooks",
+    "check_args",
     "check_id",
     "check_queue",
     "seconds",

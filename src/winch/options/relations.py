@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias, cast, get_args
+from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
 
 from winch.errors import InvalidOption
 
-__all__ = ["Dependency", "DependsOn", "HasId", "OnFailure", "check_id", "check_queue"]
+__all__ = ["Dependency", "DependsOn", "HasId", "OnFailure", "check_args", "check_id", "check_queue"]
 
 OnFailure = Literal["cancel", "wait", "run"]
 
@@ -115,6 +115,18 @@ def check_id(id: str, what: str = "job_id") -> str:
     if not isinstance(id, str) or not _ID.fullmatch(id):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidOption(f"{what}={id!r}: an id is 1 to 128 letters, digits, '_', '.' and '-'")
     return id
+
+
+def check_args(args: Iterable[Any]) -> None:
+    """Refuse positional arguments that would be taken apart: a text's letters, a dict's keys.
+
+    Raises:
+        InvalidOption: It is one value, not several in a row.
+    """
+    if isinstance(args, str | bytes | dict):
+        raise InvalidOption(
+            f"args={args!r:.50}: give a list or a tuple of the arguments, args=[{args!r:.50}] for this one"
+        )
 
 
 def check_queue(name: str) -> str:

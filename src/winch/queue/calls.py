@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar, cast, overload
 from winch.callables import parameters
 from winch.callables.paths import unwrap_task
 from winch.errors import AmbiguousOption
-from winch.options import JobKeywords
+from winch.options import JobKeywords, check_args
 
 __all__ = ["NO_OPTIONS", "Call", "call", "split_options"]
 
@@ -65,6 +65,7 @@ def split_options(
 
     Raises:
         AmbiguousOption: A keyword is an option and a parameter of the function.
+        InvalidOption: `args` is a text or a dict.
     """
     given = kwargs.keys() & _OPTIONS
     if not given:
@@ -75,6 +76,7 @@ def split_options(
     if "job_timeout" in options:
         options["timeout"] = options.pop("job_timeout")
     call_args, call_kwargs = options.pop("args", None), options.pop("kwargs", None)
+    check_args(call_args or ())
     return (
         args if call_args is None else (*args, *call_args),
         kwargs if call_kwargs is None else {**kwargs, **call_kwargs},

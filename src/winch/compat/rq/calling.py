@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from winch.callables import path_of
 from winch.errors import UnimportableFunction
 
-__all__ = ["CALL_METHOD", "Named", "call_method", "named"]
+__all__ = ["CALL_METHOD", "Named", "call_method", "named", "row"]
 
 CALL_METHOD = f"{__name__}.call_method"
 
@@ -67,6 +67,17 @@ def _is_instance(f: Any) -> bool:
     except UnimportableFunction:
         return True
     return False
+
+
+def row(args: Sequence[Any] | None) -> tuple[Any, ...]:
+    """Positional arguments that were given apart.
+
+    Raises:
+        TypeError: They are no list and no tuple: a text would be taken apart.
+    """
+    if not isinstance(args, list | tuple | None):
+        raise TypeError(f"{args!r:.200} is not a valid args list")
+    return tuple(args or ())
 
 
 def split_method(args: Sequence[Any]) -> tuple[Any, str, tuple[Any, ...]]:

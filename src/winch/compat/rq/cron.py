@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from winch.callables import path_of
+from winch.compat.rq.calling import row
 from winch.compat.rq.connections import client_of, store_of
 from winch.compat.rq.defaults import DEFAULT_RESULT_TTL
 from winch.compat.rq.exceptions import SchedulerNotFound
@@ -73,7 +74,7 @@ class CronJob:
     ) -> None:
         self.queue_name, self.func, self.interval, self.cron = queue_name, func, interval, cron
         self.func_name = path_of(func)
-        self.args, self.kwargs, self.job_options = tuple(args or ()), dict(kwargs or {}), options
+        self.args, self.kwargs, self.job_options = row(args), dict(kwargs or {}), options
         self.name = name or self.func_name
         self._schedule = Schedule.of(None if cron is None else seconds_first(cron), interval)
 

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from winch import job as core
 from winch.compat.rq.callbacks import Callback
-from winch.compat.rq.calling import CALL_METHOD, named, split_method
+from winch.compat.rq.calling import CALL_METHOD, named, row, split_method
 from winch.compat.rq.connections import client_of, store_of
 from winch.compat.rq.making import make
 from winch.compat.rq.options import Dependency, Retry, job_keywords
@@ -102,12 +102,10 @@ class Job(core.Job[Any]):
             ValueError: A value is out of range.
             TypeError: `func` cannot be called, or `args` or `kwargs` are of another kind.
         """
-        if not isinstance(args, list | tuple | None):
-            raise TypeError(f"{args!r} is not a valid args list")
         if not isinstance(kwargs, dict | None):
             raise TypeError(f"{kwargs!r} is not a valid kwargs dict")
         call, chosen = named(func), JobOptions.of(job_keywords(options))
-        new = make(check_queue(origin or "default"), call.function, (*call.args, *(args or ())), kwargs or {}, chosen)
+        new = make(check_queue(origin or "default"), call.function, (*call.args, *row(args)), kwargs or {}, chosen)
         return cls.of(core.Job[Any].draft_of(store_of(connection), new, functions_of(call.function, chosen)))
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import Any, Self, cast
 
 from winch import job as core
 from winch.callables import import_object, parameters
-from winch.compat.rq.calling import named
+from winch.compat.rq.calling import named, row
 from winch.compat.rq.connections import client_of, store_of
 from winch.compat.rq.executing import prepare
 from winch.compat.rq.job import Job
@@ -154,7 +154,7 @@ class Queue(Core):
     ) -> Job:
         """The one way into the queue for a single job."""
         call = named(f)
-        return self.job_class.of(super().put(call.function, (*call.args, *args), kwargs, options, delay))
+        return self.job_class.of(super().put(call.function, (*call.args, *row(args)), kwargs, options, delay))
 
     def _submit(
         self, way: str, f: Callable[..., Any] | str, args: tuple[Any, ...], kwargs: dict[str, Any], delay: int = 0
@@ -198,7 +198,7 @@ class Queue(Core):
     ) -> EnqueueData:
         """A call with options of its own, for `enqueue_many`."""
         call = named(func)
-        return Call(call.function, (*call.args, *(args or ())), kwargs, job_keywords(options))
+        return Call(call.function, (*call.args, *row(args)), kwargs, job_keywords(options))
 
     def enqueue_many(  # pyright: ignore[reportIncompatibleMethodOverride] - RQ's signature
         self,
@@ -224,7 +224,7 @@ class Queue(Core):
         """A job for this queue that is not enqueued yet."""
         call = named(func)
         keywords = job_keywords(options)
-        return self.job_class.of(super().create_job(call.function, (*call.args, *(args or ())), kwargs, **keywords))
+        return self.job_class.of(super().create_job(call.function, (*call.args, *row(args)), kwargs, **keywords))
 
     def enqueue_job(  # pyright: ignore[reportIncompatibleMethodOverride] - RQ's signature
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
@@ -103,17 +103,23 @@ def _from_environment() -> list[tuple[str, dict[str, object]]]:
     return [(variable, {name: os.environ[variable]}) for name, variable in _VARIABLES.items() if variable in os.environ]
 
 
-def command_tables(command: str) -> list[tuple[str, Mapping[str, object]]]:
+def command_tables(command: str, commands: Collection[str]) -> list[tuple[str, Mapping[str, object]]]:
     """What the project's files and module say of a command's options: source and table, the stronger last.
 
     Args:
         command: Its name, `worker`.
+        commands: The names of all commands.
 
     Raises:
-        InvalidOption: A file or the module cannot be read.
+        InvalidOption: A file or the module cannot be read, or has a table that belongs to no command.
     """
-    tables = [(source, table.get(command)) for source, table in _tables(project_root())]
-    return [(source, cast("Mapping[str, object]", table)) for source, table in tables if isinstance(table, dict)]
+    found: list[tuple[str, Mapping[str, object]]] = []
+    for source, table in _tables(project_root()):
+        tables = [key for key, value in table.items() if isinstance(value, dict)]
+        _check_names(tables, commands, f"{source} has an unknown table")
+        if isinstance(own := table.get(command), dict):
+            found.append((source, cast("Mapping[str, object]", own)))
+    return found
 
 
 def _from_files(root: Path) -> list[tuple[str, Mapping[str, object]]]:
@@ -121,7 +127,7 @@ def _from_files(root: Path) -> list[tuple[str, Mapping[str, object]]]:
     found: list[tuple[str, Mapping[str, object]]] = []
     for source, table in _tables(root):
         own = {key: value for key, value in table.items() if not isinstance(value, dict)}
-        _check_keys(own, source)
+        _check_names(own, [field.name for field in fields(Settings)], f"{source} has an unknown key")
         found.append((source, own))
     return found
 
@@ -151,21 +157,23 @@ def _read_table(file: Path, section: Sequence[str]) -> Mapping[str, object]:
         text = file.read_text(encoding="utf-8")
         if section and "tool.winch" not in text.replace(" ", "").replace('"', ""):
             return {}
-        table: Any = tomllib.loads(text)
+        table: dict[str, Any] = tomllib.loads(text)
     except (OSError, ValueError) as error:
         raise InvalidOption(f"{file} cannot be read: {error}") from error
     for name in section:
-        table = table.get(name, {})
-    return cast("Mapping[str, object]", table)
+        found: object = table.get(name, {})
+        if not isinstance(found, dict):
+            raise InvalidOption(f"{file}: {'.'.join(section)} must be a table, and {name} is {found!r:.50}")
+        table = cast("dict[str, Any]", found)
+    return table
 
 
-def _check_keys(table: Mapping[str, object], source: str) -> None:
-    known = [field.name for field in fields(Settings)]
-    for key in table:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, 1, 0.5)
+def _check_names(names: Iterable[str], known: Collection[str], what: str) -> None:
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, 1, 0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise InvalidOption(f"{source} has an unknown key {key!r}: {hint}")
+            raise InvalidOption(f"{what} {name!r}: {hint}")
 
 
 def _convert(name: str, value: object, source: str) -> object:

@@ -62,6 +62,16 @@ def test_what_is_wrong_is_told_with_its_file(project: Path, text: str, message: 
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("text", "what"), [("[tool]\nwinch = 3  # [tool.winch]", "winch is 3"), ("tool = 3  # [tool.winch]", "tool is 3")]
+)
+def test_settings_that_are_no_table(project: Path, text: str, what: str) -> None:
+    """What stands in the place of the table is told with its file."""
+    (project / "pyproject.toml").write_text(text)
+    with pytest.raises(InvalidOption, match=rf"pyproject\.toml: tool\.winch must be a table, and {what}"):
+        load_settings()
+
+
 def test_settings_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the first use, and again when asked."""
     first = settings()

@@ -66,7 +66,7 @@ class Commands(click.Group):
             return None
         command: click.Command = import_module(f"winch.cli.{cmd_name.replace('-', '_')}").command
         if not ctx.resilient_parsing:
-            ctx.default_map = {cmd_name: defaults_of(command, cmd_name)}
+            ctx.default_map = {cmd_name: defaults_of(command, cmd_name, COMMANDS)}
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's

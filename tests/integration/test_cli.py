@@ -117,6 +117,7 @@ def test_help_is_light() -> None:
     [
         ("wroker",),
         ("worker", "--processes", "0"),
+        ("worker", "--processes", "1000000"),
         ("worker", "--max-memory", "much"),
         ("enqueue",),
         ("enqueue", "shop.add", ":{"),
@@ -143,6 +144,46 @@ def test_usage_errors(winch: Winch, words: tuple[str, ...]) -> None:
     assert run.returncode == 2
     assert "Error:" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("words", ["--help", "--version", "list", "list --json", "info", "job j", "enqueue shop.add"])
+@pytest.mark.parametrize("buffered", [True, False])
+def test_an_answer_that_cannot_be_written(winch: Winch, project: Path, words: str, buffered: bool) -> None:
+    """To a full disk: one line tells it, after the store's own, and the exit code is 1."""
+    assert winch("enqueue", "shop.add", "--job-id", "j").returncode == 0
+    with Path("/dev/full").open("wb") as full:
+        run = subprocess.run(
+            [sys.executable, *([] if buffered else ["-u"]), "-m", "winch", *words.split()],
+            cwd=project,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+    told = [line for line in run.stderr.splitlines() if not line.startswith("store: ")]
+    assert (run.returncode, told) == (1, ["Error: the answer could not be written: No space left on device"])
+
+
+@pytest.mark.parametrize("words", ["list --json", "list", "--help"])
+def test_a_reader_that_has_left(winch: Winch, project: Path, words: str) -> None:
+    """As `head` does: nothing is said of it."""
+    assert winch("enqueue", "shop.add").returncode == 0
+    reader, writer = os.pipe()
+    os.close(reader)
+    run = subprocess.run(
+        [sys.executable, "-m", "winch", *words.split()],
+        cwd=project,
+        env=environment(),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    os.close(writer)
+    assert [line for line in run.stderr.splitlines() if not line.startswith("store: ")] == []
 
 
 @pytest.mark.parametrize("words", [("info",), ("enqueue", "shop.add", "1"), ("worker", "--burst")])

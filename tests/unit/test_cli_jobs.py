@@ -136,6 +136,67 @@ def test_an_unknown_option_in_a_file_is_told(project: Path) -> None:
     assert "WINCH_CONFIG=nowhere" in run("--config", "nowhere", "list", code=2).output
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("processes = [1, 2]", "processes of `winch worker` takes one value, not [1, 2]"),
+        ("processes = { a = 1 }", "processes of `winch worker` takes one value, not {'a': 1}"),
+        ("processes = 2.5", "'2.5' is not a valid integer"),
+        ("allow = 3\nburst = 'maybe'", "'maybe' is not a valid boolean"),
+    ],
+)
+def test_a_value_in_a_file_that_does_not_fit_is_told(project: Path, text: str, told: str) -> None:
+    """As if it had been typed: none is cut or taken apart, and none ends in a traceback."""
+    (project / "winch.toml").write_text(f"[worker]\n{text}\n")
+    assert told in run("worker", code=2).output
+
+
+@pytest.mark.usefixtures("queue")
+def test_one_value_in_a_file_for_what_may_be_repeated(project: Path) -> None:
+    """It need not be a list."""
+    assert {"queued", "failed"} <= set(run("list").stdout.replace(":", " ").split())
+    (project / "winch.toml").write_text('[list]\nstate = "failed"\n')
+    assert "queued" not in run("list").stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("pyproject.toml", "[tool.winch.workre]\nprocesses = 2\n"),
+        ("winch.toml", "[workre]\nprocesses = 2\n"),
+        ("unusual.py", 'WINCH = {"workre": {}}\n'),
+    ],
+)
+def test_an_unknown_table_in_a_file_is_told(
+    project: Path, monkeypatch: pytest.MonkeyPatch, file: str, text: str
+) -> None:
+    """By every command, whichever it is meant for: with the nearest that there is."""
+    (project / file).write_text(text)
+    if file == "unusual.py":
+        monkeypatch.setenv("WINCH_CONFIG", "unusual")
+    for command in ("list", "worker"):
+        output = run(command, code=2).output
+        assert "has an unknown table 'workre': did you mean 'worker'?" in output
+        assert file.removesuffix(".py") in output
+
+
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [("shop.send -1", "-1"), ("shop.send -2.5 -1", "-2.5"), ("--priority -3 shop.send -4 --unique", "-4")],
+)
+def test_a_negative_number_is_told_apart_from_an_option(queue: Queue, words: str, number: str) -> None:
+    """The error says how to write it as a number and as text, and both work; other unknown options are told as ever."""
+    told = f"{number} is read as an option. Write :{number} for the number, or -- before"
+    assert told in run("enqueue", *words.split(), code=2).output
+    assert "No such option '-x'" in run("enqueue", "shop.send", "-x", "-1", code=2).output
+    run("enqueue", "-q", "mail", "shop.send", f":{number}", "--job-id", "number")
+    run("enqueue", "-q", "mail", "--job-id", "text", "shop.send", "--", number)
+    number_sent, text_sent = (queue.fetch_job(job_id) for job_id in ("number", "text"))
+    assert number_sent is not None
+    assert text_sent is not None
+    assert (number_sent.args, text_sent.args) == ((float(number),), (number,))
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_are_completed(shell: str) -> None:
     """The script that click makes names winch's variable."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -40,6 +43,9 @@ COMMANDS = {
 
 USAGE = (InvalidOption, InvalidURL, UnimportableFunction, StoreNotFound)
 """Errors that another command line avoids: exit code 2, as for what click itself does not understand."""
+
+
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class Misused(click.ClickException):
@@ -84,6 +90,23 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except WinchError as error:
             raise told(error) from error
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """The whole program. An answer that cannot be written ends it with one line on stderr and exit code 1.
+
+        A pipe whose reader has left is none of that: click ends then, and says nothing.
+        """
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if error.errno not in _UNWRITABLE or error.filename is not None:
+                raise
+            with Path(os.devnull).open(
+                "wb"
+            ) as nowhere:  # for what is still to be written, which Python tries at its end
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())
+            click.echo(f"Error: the answer could not be written: {error.strerror}", err=True)
+            sys.exit(1)
 
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "auto_envvar_prefix": "WINCH"}

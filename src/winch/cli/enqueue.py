@@ -25,7 +25,29 @@ ARGUMENTS
 """
 
 
-@click.command(epilog=EPILOG)
+class Enqueue(click.Command):
+    """Tells how to write an argument that looks like an option: what `-1` is meant as, click cannot know."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words of the command line.
+
+        Raises:
+            click.UsageError: As click, with an advice of our own for negative numbers.
+        """
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            numbers = [word for word in words if word.startswith(error.option_name)]
+            if (spelling := arguments.meant_as_value(numbers)) is None:
+                raise
+            raise click.UsageError(
+                f"{numbers[0]} is read as an option. Write {spelling} for the number, or -- before the arguments for the text.",
+                ctx,
+            ) from error
+
+
+@click.command(cls=Enqueue, epilog=EPILOG)
 @url_option
 @click.option("-q", "--queue", "queue_name", metavar="NAME", default="default", help="The queue's name. [default]")
 @click.option("--timeout", type=duration, help="How long it may run. [3m]")

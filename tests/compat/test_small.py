@@ -118,6 +118,14 @@ def test_cron_refuses(connection: Any) -> None:
         cron.register(f.say_hello, queue_name="greetings", interval=1, cron="* * * * *")
 
 
+@pytest.mark.skipif(REAL, reason="RQ refuses them when it enqueues the first job")
+def test_cron_arguments_are_a_list_or_a_tuple(connection: Any) -> None:
+    """A text is refused when it is registered."""
+    cron = rq.cron.CronScheduler(connection=connection)
+    with pytest.raises(TypeError, match="not a valid args list"):
+        cron.register(f.say_hello, queue_name="greetings", args="ab", interval=60)
+
+
 def test_cron_file(connection: Any, tmp_path: Path) -> None:
     """A configuration file registers what it does."""
     file = tmp_path / "config.py"

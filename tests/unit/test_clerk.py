@@ -1,8 +1,11 @@
 """The supervisor's thread for the store."""
 
+import contextlib
+import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from tests.contract.helpers import Boss
 from winch.errors import NotEnlisted
 from winch.ids import new_id
+from winch.stores import open_store
 from winch.stores.contract import Beat, Store
 from winch.worker.clerk import Clerk
 
@@ -43,3 +47,29 @@ def test_what_is_told_between_two_lives_is_refused(store: Store, monkeypatch: py
     clerk.join(10)
     assert refused.is_set()
     assert [command.name for command in beats[0].commands] == ["quiet"]
+
+
+def test_who_leaves_tries_once_more(tmp_path: Path) -> None:
+    """Once a call has waited for a store that is away in vain, a clerk that is to leave drops what it was asked to do."""
+    path = tmp_path / "jobs.db"
+    store = open_store(f"sqlite:///{path}", deadline=1.0)
+    info, beaten, asked = replace(Boss(store).info, id=new_id()), threading.Event(), threading.Event()
+    clerk = Clerk(store, info, lambda: (), lambda call: call(), lambda *_beat: beaten.set(), pytest.fail, lambda: None)
+    tries: list[int] = []
+
+    def task(store: Store) -> None:
+        tries.append(1)
+        asked.set()
+        store.retire_worker(info.id)
+
+    clerk.start()
+    assert beaten.wait(10)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        clerk.ask(task)
+        assert asked.wait(10)
+        clerk.leave()
+        clerk.join(10)
+        assert not clerk.is_alive()
+    assert tries == [1]
+    store.close()

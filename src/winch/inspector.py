@@ -38,7 +38,7 @@ class JobFilter:
         ids: Only these; none is all.
 
     Raises:
-        InvalidOption: A name, a state or a reason that cannot be.
+        InvalidOption: A name, a state, a reason or a time that cannot be.
     """
 
     queues: tuple[str, ...] = ()
@@ -50,11 +50,14 @@ class JobFilter:
     ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what can match nothing."""
+        """Refuse what can match nothing, and what matches more than is meant: -1 is no time without end here."""
         for name in self.queues:
             check_queue(name)
         if self.reason not in REASONS:
             raise InvalidOption(f"reason={self.reason!r}: it is one of {', '.join(filter(None, REASONS))}")
+        for name, value in (("older", self.older), ("newer", self.newer)):
+            if value is not None and value < 0:
+                raise InvalidOption(f"{name}={value:g}: give 0 seconds or more")
 
     def matches(self, record: JobRecord) -> bool:
         """Whether a job is meant."""

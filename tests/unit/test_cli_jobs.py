@@ -95,6 +95,7 @@ def test_jobs_are_canceled_deleted_emptied_and_pruned(queue: Queue) -> None:
     assert run("empty", "mail").stdout == "1 jobs removed from mail queue\n"
     assert run("empty", "--all", "--json").stdout == '{"mail": 0}\n'
     assert "0 jobs deleted." in run("prune", "--older-than", "1h").stdout
+    assert "older=-1: give 0 seconds or more" in run("prune", "--older-than", "-1", code=2).output
     assert "2 jobs deleted." in run("prune", "--older-than", "0").stdout
     run("empty", code=2)
     queue.enqueue("shop.send", job_id="four")

@@ -296,6 +296,10 @@ def test_versions(table: Cron, module: str) -> None:
     assert table.sync(module, version=2)
     assert not table.sync(module, version=1)
     assert table.sync(module, version=2)
+    assert table.sync(module, version=2**53 - 1)
+    for version in (-1, 2**53):
+        with pytest.raises(InvalidOption, match="version="):
+            table.sync(module, version=version)
 
 
 def test_names_of_others(table: Cron, module: str) -> None:

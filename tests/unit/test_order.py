@@ -90,3 +90,11 @@ def test_numbers_that_can_only_be_a_mistake() -> None:
         for number in (0, most + 1):
             with pytest.raises(InvalidOption, match=f"{name}={number}: 1 to {most:,} .* start several"):
                 WorkerSettings(**{name: number})  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("name", ["max_jobs", "max_jobs_per_executor", "max_memory", "max_idle_time", "grace"])
+def test_limits_that_nothing_could_keep(name: str) -> None:
+    """A worker that may run no job would wait for ever, one of negative patience stop at once: refused."""
+    for number in (-1, *([0] if name.startswith("max_") and name != "max_idle_time" else [])):
+        with pytest.raises(InvalidOption, match=f"{name} must be .* not {number}"):
+            WorkerSettings(**{name: number})  # pyright: ignore[reportArgumentType]

@@ -103,7 +103,7 @@ class Snapshot:
 @click.command()
 @url_option
 @click.option(
-    "-i", "--interval", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Look again every so many seconds."
+    "-i", "--interval", type=click.FloatRange(0.1, 86_400), metavar="SECONDS", help="Look again every so many seconds."
 )
 @click.option("-r", "--raw", is_flag=True, help="One line for each queue and worker, without bars.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object (for each look, one line).")

@@ -30,7 +30,7 @@ EXAMPLES
 @click.command(epilog=EPILOG)
 @url_option
 @chooses_jobs
-@click.option("--limit", type=click.IntRange(min=0), metavar="N", default=50, help="At most so many; 0 is all. [50]")
+@click.option("--limit", type=click.IntRange(0, 10**9), metavar="N", default=50, help="At most so many; 0 is all. [50]")
 @click.option("--oldest", is_flag=True, help="Those first that have been in their state longest, or run next.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(url: str | None, limit: int, oldest: bool, as_json: bool, **chosen: Any) -> None:

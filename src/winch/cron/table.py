@@ -10,12 +10,15 @@ from winch.cron.entries import Entry, EntrySpec
 from winch.cron.registering import registered
 from winch.cron.schedule import Misfire, Schedule
 from winch.cron.template import job_of, unpack_template
-from winch.errors import NoSuchEntry
+from winch.errors import InvalidOption, NoSuchEntry
 from winch.job import Connection, Job, get_store
 from winch.options import Duration, JobKeywords
 from winch.stores.contract import EntryRecord, Store
 
 __all__ = ["Cron"]
+
+_VERSIONS = 2**53
+"""What every store can compare: in Redis a script's numbers are doubles."""
 
 
 class Cron:
@@ -81,16 +84,18 @@ class Cron:
 
         Args:
             module: Its name; it is imported.
-            version: Of the set. One that is lower than that in the store is not written: old code that is still there
+            version: Of the set, below 2**53. One lower than that in the store is not written: old code that is still there
                 cannot bring old entries back.
 
         Returns:
             False: the store has a higher version, and nothing was written.
 
         Raises:
-            InvalidOption: There is no such module.
+            InvalidOption: There is no such module, or the version is out of range.
             EntryTaken: A name belongs to another source.
         """
+        if not 0 <= version < _VERSIONS:
+            raise InvalidOption(f"version={version}: give a number from 0 to {_VERSIONS - 1}")
         entries = [spec.packed() for spec in registered(module)]
         return self.connection.put_entries(module, entries, version=version, whole=True)
 

@@ -89,5 +89,5 @@ def limits_of(value: Limits) -> tuple[Limit, ...]:
 
 def _count(name: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidOption(f"Limit({name}={value!r}): a whole number from 1 on")
+        raise InvalidOption(f"Limit({name}={value!r}): a whole number from 1 to {_MOST:,}")
     return value

@@ -29,7 +29,7 @@ class Repeat:
 
     def __init__(self, times: int, interval: Duration | Sequence[Duration] = 0) -> None:
         if isinstance(times, bool) or not isinstance(times, int) or not 1 <= times <= 1_000_000:  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidOption(f"Repeat(times={times!r}): how often it runs again, a number from 1 on")
+            raise InvalidOption(f"Repeat(times={times!r}): how often it runs again, a number from 1 to 1,000,000")
         waits = list(interval) if isinstance(interval, Sequence) and not isinstance(interval, str) else [interval]
         intervals = tuple(seconds(wait, "interval") for wait in waits)
         if not intervals or min(intervals) < 0:

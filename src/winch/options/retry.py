@@ -68,7 +68,9 @@ class Retry:
         at_front: bool = False,
     ) -> None:
         if isinstance(max, bool) or not isinstance(max, int) or not 1 <= max <= 1_000_000:  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidOption(f"Retry(max={max!r}): max is how often a failed job runs again, a number from 1 on")
+            raise InvalidOption(
+                f"Retry(max={max!r}): max is how often a failed job runs again, a number from 1 to 1,000,000"
+            )
         waits = list(interval) if isinstance(interval, Sequence) and not isinstance(interval, str) else [interval]
         intervals = tuple(seconds(wait, "interval") for wait in waits)
         if not intervals or min(intervals) < 0:

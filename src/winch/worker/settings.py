@@ -98,18 +98,23 @@ class WorkerSettings:
             path_of(path)
         self._check_queues()
         self._check_log()
+        self._check_numbers()
+        if self.isolation == "fork" and self.threads > 1:
+            raise InvalidOption("isolation='fork' runs one job at a time: give it processes rather than threads")
+
+    def _check_numbers(self) -> None:
         for name, most in _MOST.items():
-            if not 1 <= getattr(self, name) <= most:
-                raise InvalidOption(
-                    f"{name}={getattr(self, name)}: 1 to {most:,} in one worker; for more start several"
-                )
+            if not 1 <= (number := getattr(self, name)) <= most:
+                raise InvalidOption(f"{name}={number}: 1 to {most:,} in one worker; for more start several")
+        for name in ("max_jobs", "max_jobs_per_executor", "max_memory"):
+            if (number := getattr(self, name)) is not None and number < 1:
+                raise InvalidOption(f"{name} must be at least 1, not {number}; None is without a limit")
         for name in ("worker_ttl", "kill_grace"):
             if getattr(self, name) <= 0:
                 raise InvalidOption(f"{name} must be more than 0 seconds, not {getattr(self, name)}")
-        if self.isolation == "fork" and self.threads > 1:
-            raise InvalidOption("isolation='fork' runs one job at a time: give it processes rather than threads")
-        if self.grace < 0:
-            raise InvalidOption(f"grace must be 0 seconds or more, not {self.grace}")
+        for name in ("grace", "max_idle_time"):
+            if (number := getattr(self, name)) is not None and number < 0:
+                raise InvalidOption(f"{name} must be 0 seconds or more, not {number}")
 
     def _check_queues(self) -> None:
         if not self.queues:

@@ -54,7 +54,9 @@ def test_who_leaves_tries_once_more(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     store = open_store(f"sqlite:///{path}", deadline=1.0)
     info, beaten, asked = replace(Boss(store).info, id=new_id()), threading.Event(), threading.Event()
-    clerk = Clerk(store, info, lambda: (), lambda call: call(), lambda *_beat: beaten.set(), pytest.fail, lambda: None)
+    clerk = Clerk(
+        store, info, lambda: (), lambda call: call(), lambda _beat, _sent: beaten.set(), pytest.fail, lambda: None
+    )
     tries: list[int] = []
 
     def task(store: Store) -> None:

@@ -44,7 +44,7 @@ def defaults_of(command: click.Command, name: str, commands: Collection[str]) ->
 
 def _fitted(param: click.Parameter, value: Any, what: str) -> Any:
     """A value as click expects it: several for what may be repeated, and numbers as they would be typed."""
-    is_one = not isinstance(value, list | tuple | dict)
+    is_one = type(value) not in (list, tuple, dict)
     if not is_one and not (param.multiple or param.nargs != 1):
         raise InvalidOption(f"{what} takes one value, not {value!r:.100}")
     if isinstance(value, int | float) and not isinstance(value, bool):

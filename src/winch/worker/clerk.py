@@ -143,6 +143,7 @@ class Clerk(threading.Thread):
 
     def _round(self, hints: Waiter) -> None:
         self.steps += 1
+        was_leaving = self._leaving
         try:
             if self._enlisting is not None:
                 self._enlist(self._enlisting)
@@ -153,6 +154,9 @@ class Clerk(threading.Thread):
             raise
         except StoreError as error:
             self._away(error)
+            # What began when it was to leave has waited for the store. What it could not tell others find out after its ttl.
+            if was_leaving and (isinstance(error, StoreUnavailable) or self._failures > 3):
+                self._tasks.clear()
 
     def _enlist(self, call: Call) -> None:
         """Under the new id, once the former one has ended: what it held need not wait, and what it is told then is refused.
@@ -305,9 +309,6 @@ class Clerk(threading.Thread):
         pause = min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 6)) * random.uniform(0.5, 1)  # noqa: S311 - jitter
         self._repeated = self._request is not None
         self._stopped.wait(pause)
-        # A call has waited for the store already. What it was not told it finds out after the ttl, from other workers.
-        if self._leaving and (isinstance(error, StoreUnavailable) or self._failures > 3):
-            self._tasks.clear()
 
     def _back(self) -> None:
         if self._gone_since is not None:

@@ -356,6 +356,15 @@ def test_jobs_sent_ahead_are_refused_when_it_is_answered(store: Store) -> None:
     assert store.begin_enqueue([])().states == ()
 
 
+def test_jobs_that_replace_others_can_be_sent_ahead_of_more(store: Store) -> None:
+    """Also a batch that is not like most is answered when the next one has been sent."""
+    one = add(store)
+    run(store, one)
+    first, second = store.begin_enqueue([job(id=one)]), store.begin_enqueue([job()])
+    assert first().states == second().states == (S.QUEUED,)
+    assert len(ids(store, "q", S.QUEUED)) == 2
+
+
 def test_a_job_that_failed_elsewhere_is_born_failed(store: Store) -> None:
     """It has its attempt and its error, is kept for its `failure_ttl`, never runs by itself, and can be requeued."""
     known = add(store)

@@ -230,8 +230,6 @@ def redis(client: Redis, request: pytest.FixtureRequest) -> Iterator[RedisStore]
     settings = client.connection_pool.connection_kwargs
     source = client if request.param == "redis-py" else f"redis://{settings['host']}:{settings['port']}/0"
     opened = RedisStore(source, StoreOptions(deadline=2.0))
-    in_a_thread(opened.open)  # else the first call does it in its middle, over a second connection
-    opened.close()
     yield opened
     opened.close()
 
@@ -245,6 +243,14 @@ def numbers(client: Redis) -> list[int]:
 def connections(client: Redis) -> int:
     """How many there are beside the client's."""
     return len(client.client_list()) - 1
+
+
+@pytest.mark.redis
+@needs_redis
+def test_the_first_call_of_a_process(redis: RedisStore, client: Redis) -> None:
+    """One connection does for it, and for the look at the server that comes before."""
+    redis.enqueue(jobs())
+    assert (numbers(client), connections(client)) == ([1], 1)
 
 
 @pytest.mark.redis

@@ -169,6 +169,8 @@ class Calls:
 
     def next_call(self, use: str = "calls") -> Call:
         """A new number on the calling thread's own channel for a use."""
+        if not self.is_open:  # before the line is taken: else the first calls would need another one
+            self._before_first(True)
         return self._line(use).next_call()
 
     def begin_change(self, verb: str, call: Call, *arguments: Argument, use: str = "turns") -> Callable[[], Any]:

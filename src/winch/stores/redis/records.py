@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from struct import Struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from winch.states import ENDED, REASONS, STATES, JobStatus
 from winch.stores.contract import Claim, JobRecord, NewJob, OnFailure, Outcome, TallyKey
@@ -267,7 +267,7 @@ def claim_of(id: bytes, token: int, raw: bytes, now: int) -> Claim:
             enqueued,
             now - enqueued,
             priority,
-            parent and _parent(parent, now),
+            parent and job_record(*parent, now),
             repeats,
             group,
         )
@@ -284,7 +284,7 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
     progress, meta = unpack_meta(noted)
     history = unpack_history(rest)
     moment = _join(head.due, head.due_high)
-    extra = unpack_extra(raw_extra) if head.features & IN_EXTRA else NO_EXTRA
+    only_some = _only_some(raw_extra, now) if head.features & IN_EXTRA else {}
     return JobRecord(
         id=id,
         queue=queue.decode(),
@@ -316,10 +316,7 @@ def job_record(id: str, raw: bytes, now: int, executor: str = "", worker: str = 
         meta=meta,
         progress=progress,
         history=history,
-        parent=extra.parent and _parent(extra.parent, now),
-        repeats=extra.repeats,
-        group=extra.group,
-        limits=extra.limits,
+        **only_some,
         now=now,
     )
 
@@ -361,6 +358,7 @@ def _segments(raw: bytes, *sizes: int) -> list[bytes]:
     return [*found, raw[at:]]
 
 
-def _parent(parent: tuple[str, bytes], now: int) -> JobRecord:
-    """The job of which a callback tells, as it was then."""
-    return job_record(*parent, now)
+def _only_some(raw: bytes, now: int) -> dict[str, Any]:
+    """The fields of a record that only some jobs have. The parent of a callback is as it was when it ended."""
+    extra = unpack_extra(raw)
+    return extra._asdict() | {"parent": extra.parent and job_record(*extra.parent, now)}

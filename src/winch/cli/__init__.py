@@ -101,9 +101,8 @@ class Commands(click.Group):
         except OSError as error:
             if error.errno not in _UNWRITABLE or error.filename is not None:
                 raise
-            with Path(os.devnull).open(
-                "wb"
-            ) as nowhere:  # for what is still to be written, which Python tries at its end
+            # For what is still to be written, which Python tries at its end.
+            with Path(os.devnull).open("wb") as nowhere:
                 os.dup2(nowhere.fileno(), sys.stdout.fileno())
             click.echo(f"Error: the answer could not be written: {error.strerror}", err=True)
             sys.exit(1)

@@ -75,6 +75,20 @@ def test_what_ends_later_goes_into_a_later_turn(store: Store, desk: Desk) -> Non
     assert record(store, late.claim.id).state is S.FINISHED
 
 
+@pytest.mark.parametrize(("early", "late"), [(1, 1), (TURN_BATCH, 3), (0, TURN_BATCH + 3)])
+def test_all_that_has_ended_is_settled_before_a_slow_job(store: Store, desk: Desk, early: int, late: int) -> None:
+    """Prepared or not, and more than one turn takes: the slow job may kill the process, and nothing else would run again."""
+    runs = [*claim(desk, TURN_BATCH), *claim(desk, 4)][: early + late + 1]
+    slow = runs.pop()
+    end(desk, *runs[:early])
+    desk.prepare()
+    end(desk, *runs[early:])
+    desk.clear([Held(slow.claim.token, slow.claim.id)])
+    assert not desk.done
+    assert {record(store, run.claim.id).state for run in runs} == {S.FINISHED}
+    assert record(store, slow.claim.id).begun
+
+
 def test_claims_are_returned_with_what_was_prepared(store: Store, desk: Desk) -> None:
     """Outcomes that are made ready ahead leave room for claims that are given back in the same turn."""
     done, unbegun = claim(desk, 2)

@@ -2,11 +2,13 @@
 
 import contextlib
 import os
+import resource
 import signal
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -374,6 +376,27 @@ def test_a_writer_is_told_that_the_one_before_is_done(path: Path, monkeypatch: p
     waiting.join(10)
     assert not waiting.is_alive()
     assert second.counts()["q"][JobStatus.QUEUED] == 1
+    first.close()
+    second.close()
+
+
+def test_a_writer_waits_without_a_descriptor_for_the_bell(path: Path) -> None:
+    """A process that has no file left to open waits for the database as it always did."""
+    first, second = (SQLiteStore(path, StoreOptions(deadline=60.0)) for _ in range(2))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ThreadPoolExecutor(1) as pool:
+        first.open()
+        pool.submit(second.enqueue, [job()]).result(10)
+        try:
+            with first._database.write() as tx:  # pyright: ignore[reportPrivateUsage]
+                tx.db.execute("UPDATE meta SET token = token")
+                resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+                waiting = pool.submit(second.enqueue, [job()])
+                with pytest.raises(TimeoutError):
+                    waiting.result(0.2)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        waiting.result(10)
     first.close()
     second.close()
 

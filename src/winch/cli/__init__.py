@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -101,8 +102,8 @@ class Commands(click.Group):
         except OSError as error:
             if error.errno not in _UNWRITABLE or error.filename is not None:
                 raise
-            # For what is still to be written, which Python tries at its end.
-            with Path(os.devnull).open("wb") as nowhere:
+            # For what is still to be written, which Python tries at its end. Where stdout is no file it does not.
+            with contextlib.suppress(Exception), Path(os.devnull).open("wb") as nowhere:
                 os.dup2(nowhere.fileno(), sys.stdout.fileno())
             click.echo(f"Error: the answer could not be written: {error.strerror}", err=True)
             sys.exit(1)

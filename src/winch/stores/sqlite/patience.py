@@ -28,7 +28,10 @@ class Doorstep:
     def wait(self, seconds: float) -> None:
         """Until it is told, or for so many seconds."""
         if self._ear is None:
-            self._ear = self._bells.listen(writer=True)  # and look at once: the other may have left before
+            try:
+                self._ear = self._bells.listen(writer=True)  # and look at once: the other may have left before
+            except OSError:  # no descriptor is left
+                time.sleep(seconds)
         elif self._ear.is_deaf:
             time.sleep(seconds)
         elif readable([self._ear], seconds):

@@ -91,20 +91,6 @@ def test_threads_that_take_and_leave_at_once() -> None:
 # ---- SQLite ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Of a store."""
-    return tmp_path / "jobs.db"
-
-
-@pytest.fixture
-def sqlite(path: Path) -> Iterator[SQLiteStore]:
-    """A store with a short deadline."""
-    opened = SQLiteStore(path, StoreOptions(deadline=0.5))
-    yield opened
-    opened.close()
-
-
 def connection_of(store: SQLiteStore) -> int:
     """Enqueue, and say over which connection."""
     store.enqueue(jobs())

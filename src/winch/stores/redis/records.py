@@ -232,19 +232,8 @@ def holds_claim(raw: bytes, token: int) -> bool:
 
 def claim_of(id: bytes, token: int, raw: bytes, now: int) -> Claim:
     """A claim from a job's record, which ends with the segment `extra` or later."""
-    (
-        flags,
-        features,
-        priority,
-        created,
-        created_high,
-        enqueued,
-        enqueued_high,
-        queue,
-        payload,
-        meta,
-        extra,
-    ) = _CLAIM.unpack_from(raw)
+    found = _CLAIM.unpack_from(raw)
+    flags, features, priority, created, created_high, enqueued, enqueued_high, queue, payload, meta, extra = found
     start = _STARTS[raw[0]]
     queue += start
     payload += queue
@@ -252,7 +241,7 @@ def claim_of(id: bytes, token: int, raw: bytes, now: int) -> Claim:
     enqueued |= enqueued_high << 32
     attempts, fails, crashes = (0, 0, 0) if raw[0] % 2 else _past(raw)[:3]
     parent, repeats, group, _ = unpack_extra(raw[meta : meta + extra]) if features & IN_CLAIM else NO_EXTRA
-    return Claim._make(  # half as long as Claim(...), which is a call of Python's
+    return Claim._make(  # takes less than Claim(...), which is a call of Python's
         (
             token,
             unpack_id(id),

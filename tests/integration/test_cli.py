@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 from redis import Redis
@@ -150,24 +151,29 @@ def test_usage_errors(winch: Winch, words: tuple[str, ...]) -> None:
     assert "Traceback" not in run.stderr
 
 
+def written_to(stdout: IO[bytes] | int, project: Path, words: str, *flags: str) -> tuple[int, list[str]]:
+    """Run winch with its answer going there. The exit code, and what it says on stderr beside which store it uses."""
+    run = subprocess.run(
+        [sys.executable, *flags, "-m", "winch", *words.split()],
+        cwd=project,
+        env=environment(),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    return run.returncode, [line for line in run.stderr.splitlines() if not line.startswith("store: ")]
+
+
 @pytest.mark.parametrize("words", ["--help", "--version", "list", "list --json", "info", "job j", "enqueue shop.add"])
 @pytest.mark.parametrize("buffered", [True, False])
 def test_an_answer_that_cannot_be_written(winch: Winch, project: Path, words: str, buffered: bool) -> None:
     """To a full disk: one line tells it, after the store's own, and the exit code is 1."""
     assert winch("enqueue", "shop.add", "--job-id", "j").returncode == 0
     with Path("/dev/full").open("wb") as full:
-        run = subprocess.run(
-            [sys.executable, *([] if buffered else ["-u"]), "-m", "winch", *words.split()],
-            cwd=project,
-            env=environment(),
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=50,
-            check=False,
-        )
-    told = [line for line in run.stderr.splitlines() if not line.startswith("store: ")]
-    assert (run.returncode, told) == (1, ["Error: the answer could not be written: No space left on device"])
+        code, told = written_to(full, project, words, *([] if buffered else ["-u"]))
+    assert (code, told) == (1, ["Error: the answer could not be written: No space left on device"])
 
 
 @pytest.mark.parametrize("words", ["list --json", "list", "--help"])
@@ -176,18 +182,9 @@ def test_a_reader_that_has_left(winch: Winch, project: Path, words: str) -> None
     assert winch("enqueue", "shop.add").returncode == 0
     reader, writer = os.pipe()
     os.close(reader)
-    run = subprocess.run(
-        [sys.executable, "-m", "winch", *words.split()],
-        cwd=project,
-        env=environment(),
-        stdout=writer,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=50,
-        check=False,
-    )
+    _, told = written_to(writer, project, words)
     os.close(writer)
-    assert [line for line in run.stderr.splitlines() if not line.startswith("store: ")] == []
+    assert told == []
 
 
 @pytest.mark.parametrize("words", [("info",), ("enqueue", "shop.add", "1"), ("worker", "--burst")])
